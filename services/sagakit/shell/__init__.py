@@ -1,0 +1,1 @@
+"""The plumbing between Kafka, Postgres and the rules: thin, and the same for every service."""

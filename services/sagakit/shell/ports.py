@@ -1,0 +1,114 @@
+"""What the loop and a service agree on: records in, outgoing messages and dead letters out, one transaction between.
+
+The loop knows nothing of any business; a service knows nothing of consumers, offsets, the outbox or retries.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+import asyncpg
+
+from sagakit.core.deadletters import Reason
+
+M = TypeVar("M")
+
+Connection = asyncpg.pool.PoolConnectionProxy
+
+
+class Conflict(Exception):  # noqa: N818 - named for what the caller does: the whole batch again
+    """A guarded write found another version than was loaded: roll back, load and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record. `topic` is without the prefix (`choreo.payment-completed`); `value` None is a tombstone."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    message_id: str = ""
+    """`ce_id`, empty where the sayer sends no headers: it becomes the causation id of what is said in answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message(Generic[M]):
+    """A decoded record, with the record it came from."""
+
+    record: Record
+    body: M
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to say. `topic` is without prefix; `publish_at` is None for at once (later: an injected delay)."""
+
+    topic: str
+    key: str
+    type: str
+    payload: bytes
+    causation_id: str | None = None
+    publish_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that is put aside, with its cause."""
+
+    record: Record
+    reason: Reason
+    detail: str
+    saga_id: str | None = None
+
+
+@dataclass(slots=True)
+class Handled:
+    """What a batch came to. The loop writes `outgoing` and `dead` in the same transaction as the service's rows.
+
+    `duplicates` and `late` count messages that changed nothing; `observations` are (metric name, labels, value) that
+    are counted after the commit and never before.
+    """
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    duplicates: int = 0
+    late: int = 0
+    observations: list[tuple[str, tuple[str, ...], float]] = field(default_factory=list)
+    after_commit: list[str] = field(default_factory=list)
+    """Saga ids that ended in this batch: the service is told by `committed` once it is true."""
+
+
+class Handler(Protocol[M]):
+    """One service in one mode, as the loop sees it."""
+
+    service: str
+    mode: str
+    topics: Sequence[str]
+    """What it hears, without prefix."""
+
+    def decode(self, record: Record) -> M:
+        """Read a record (value neither null, empty nor oversized: the loop saw to it). Raises Poison."""
+
+    async def handle(
+        self, connection: Connection, messages: Sequence[Message[M]]
+    ) -> Handled:
+        """Load, decide, write the service's own rows inside the open transaction. Raises Conflict."""
+
+    def committed(self, handled: Handled) -> None:
+        """Called after COMMIT, before publishing."""
+
+
+class Due(Protocol):
+    """Something said again from Postgres (rule 5): owed undos, awaited commands, orders without an end."""
+
+    name: str
+
+    async def due(self, connection: Connection, limit: int) -> Handled:
+        """Inside the open transaction: claim at most `limit` due rows (FOR UPDATE SKIP LOCKED), set when they are due
+        next, and return what is to be said."""
+
+    async def reset(self, connection: Connection) -> None:
+        """Broker or database came back: the backoff of everything open starts anew (with jitter)."""
