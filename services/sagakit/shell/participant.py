@@ -1,0 +1,161 @@
+"""A participant on the loop: one handler a mode, and the undos it owes. All the rules are in `sagakit.core`.
+
+A batch is one load, one fold and at most three writes (new rows, changed rows, effects). What a message means and what
+the effects are is told by the service through `Wire` and `Store`; no business is known here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Generic, Protocol, TypeVar
+
+from sagakit.core.fold import Answer, Folded, Judge, Speech, fold
+from sagakit.core.participant import Ask, Heard, Row
+from sagakit.shell.ports import Connection, DeadLetter, Handled, Message, Outgoing, Record
+from sagakit.shell.rows import RowTable
+
+T = TypeVar("T")
+E = TypeVar("E")
+
+RESET_JITTER_SECONDS: Final = 1.0
+"""When a broker or database comes back, what is owed is spread over this long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message in bytes: where it goes and what it is."""
+
+    topic: str
+    type: str
+    payload: bytes
+
+
+class Wire(Protocol[T]):
+    """The service's protobuf, in both modes. The only part of it that knows bytes."""
+
+    def read(self, topic: str, value: bytes) -> Heard[T]:
+        """What a record says. Raises Poison."""
+
+    def say(self, row: Row[T], speech: Speech) -> Said:
+        """The announcement or reply that says the stored row, rebuilt from it alone."""
+
+    def delay_seconds(self, row: Row[T], ask: Ask) -> float:
+        """How long an injected fault holds the answer back; 0 for not at all."""
+
+
+class Store(Protocol[T, E]):
+    """The service's own resources in its database."""
+
+    async def load(
+        self,
+        connection: Connection,
+        heard: Sequence[Heard[T]],
+        rows: Mapping[str, Row[T]],
+        now: datetime,
+    ) -> Judge[T, E]:
+        """Lock and load what judging `heard` needs, and no more."""
+
+    async def save(self, connection: Connection, effects: Sequence[E]) -> None:
+        """Write the effects, in an order in which no two processes deadlock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts(Generic[T, E]):
+    """What a participant is made of, the same for both modes and for the undos it owes."""
+
+    service: str
+    wire: Wire[T]
+    rows: RowTable[T]
+    store: Store[T, E]
+    park_after_attempts: int
+
+    async def apply(
+        self,
+        connection: Connection,
+        heard: Sequence[Heard[T]],
+        rows: Mapping[str, Row[T]],
+        now: datetime,
+    ) -> Folded[T, E]:
+        """Judge, fold and write one batch inside the open transaction. Raises Conflict."""
+        judge = await self.store.load(connection, heard, rows, now)
+        folded = fold(heard, rows, judge, now, self.park_after_attempts)
+        if folded.changed:
+            await self.rows.write(connection, folded.changed, now)
+        if folded.effects:
+            await self.store.save(connection, folded.effects)
+        return folded
+
+    def outgoing(self, answer: Answer[T], now: datetime, causation_id: str | None) -> Outgoing:
+        """The message that is the answer."""
+        row = answer.row
+        said = self.wire.say(row, answer.speech)
+        delay = self.wire.delay_seconds(row, answer.ask)
+        publish_at = now + timedelta(seconds=delay) if delay > 0.0 else None
+        return Outgoing(said.topic, row.saga_id, said.type, said.payload, causation_id, publish_at)
+
+
+class ParticipantHandler(Generic[T, E]):
+    """One participant in one mode, as the loop sees it (`ports.Handler`)."""
+
+    def __init__(self, parts: Parts[T, E], mode: str, topics: Sequence[str]) -> None:
+        self.service = parts.service
+        self.mode = mode
+        self.topics = topics
+        self._parts = parts
+
+    def decode(self, record: Record) -> Heard[T]:
+        """Read a record. Raises Poison."""
+        return self._parts.wire.read(record.topic, record.value or b"")
+
+    async def handle(
+        self, connection: Connection, messages: Sequence[Message[Heard[T]]]
+    ) -> Handled:
+        """Load, decide and write inside the open transaction. Raises Conflict."""
+        heard = [message.body for message in messages]
+        saga_ids = {message.saga_id for message in heard}
+        rows, now = await self._parts.rows.load(connection, saga_ids)
+        folded = await self._parts.apply(connection, heard, rows, now)
+        handled = Handled(duplicates=folded.duplicates, late=folded.late)
+        handled.outgoing = [
+            self._parts.outgoing(answer, now, messages[answer.index].record.message_id or None)
+            for answer in folded.answers
+        ]
+        handled.dead = [
+            DeadLetter(
+                messages[rejected.index].record,
+                rejected.reason,
+                rejected.detail,
+                heard[rejected.index].saga_id,
+            )
+            for rejected in folded.rejected
+        ]
+        return handled
+
+    def committed(self, handled: Handled) -> None:
+        """A participant has nothing to tell anyone after the commit but what is in the outbox."""
+
+
+class OwedUndos(Generic[T, E]):
+    """Undos that failed in choreography, tried again from the participant's own rows (rules 4 and 5; `ports.Due`)."""
+
+    def __init__(self, parts: Parts[T, E]) -> None:
+        self.name = f"{parts.service}-owed-undos"
+        self._parts = parts
+
+    async def due(self, connection: Connection, limit: int) -> Handled:
+        """Claim what is due, try it, and say what came undone. What fails again is written with its next time."""
+        rows, now = await self._parts.rows.claim(connection, limit)
+        if now is None:
+            return Handled()
+        heard = [_insist(row) for row in rows.values()]
+        folded = await self._parts.apply(connection, heard, rows, now)
+        outgoing = [self._parts.outgoing(answer, now, None) for answer in folded.answers]
+        return Handled(outgoing=outgoing)
+
+    async def reset(self, connection: Connection) -> None:
+        """Broker or database came back: everything owed is due again soon."""
+        await self._parts.rows.reset(connection, RESET_JITTER_SECONDS)
+
+
+def _insist(row: Row[T]) -> Heard[T]:
+    return Heard(row.saga_id, row.mode, Ask.INSIST, row.terms, row.reason)

@@ -1,0 +1,209 @@
+"""The table of a participant's rows: loaded for a batch, written under guard (rule 6), claimed when an undo is due.
+
+One statement each for load, insert and update, however many rows there are. Table, reference column and the columns of
+the terms are the service's; no other name of the business is known here.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+
+import asyncpg
+
+from sagakit.core.participant import Outcome, Row
+from sagakit.shell.ports import Conflict, Connection
+
+T = TypeVar("T")
+
+BACKOFF_DOUBLINGS_MAX: Final = 16
+"""An exponent beyond this changes nothing, since the backoff is capped; it only makes numbers long."""
+
+_OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Generic[T]):
+    """What a service's table looks like: names come from code, never from a message.
+
+    `terms_columns` are (name, Postgres type), `terms_values` takes a T apart in that order, `terms` puts it together.
+    """
+
+    table: str
+    reference: str
+    terms_columns: Sequence[tuple[str, str]]
+    terms_values: Callable[[T], tuple[Any, ...]]
+    terms: Callable[..., T]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """When an undo that failed is tried again: doubling from `first_seconds`, at most `max_seconds`."""
+
+    first_seconds: float
+    max_seconds: float
+
+    def after(self, attempts: int) -> timedelta:
+        """The wait after so many failures, at least one."""
+        doublings = min(max(attempts - 1, 0), BACKOFF_DOUBLINGS_MAX)
+        return timedelta(seconds=min(self.first_seconds * 2.0**doublings, self.max_seconds))
+
+
+class RowTable(Generic[T]):
+    """Reads and writes the rows of one participant. Holds no state but its SQL."""
+
+    def __init__(self, shape: Shape[T], backoff: Backoff) -> None:
+        self._shape = shape
+        self._backoff = backoff
+        self._select, self._insert, self._update, self._claim, self._reset = _statements(shape)
+
+    async def load(
+        self, connection: Connection, saga_ids: Collection[str]
+    ) -> tuple[dict[str, Row[T]], datetime]:
+        """The stored rows of these sagas and the database's clock, in one round trip."""
+        records = await connection.fetch(self._select, list(saga_ids))
+        now: datetime = records[0][0]
+        rows = {record[1]: self._row(record) for record in records if record[1] is not None}
+        return rows, now
+
+    async def claim(
+        self, connection: Connection, limit: int
+    ) -> tuple[dict[str, Row[T]], datetime | None]:
+        """Lock at most `limit` rows whose owed undo is due; no clock where there are none."""
+        records = await connection.fetch(self._claim, limit)
+        now = records[0][0] if records else None
+        return {record[1]: self._row(record) for record in records}, now
+
+    async def write(
+        self, connection: Connection, changed: Mapping[str, Row[T]], now: datetime
+    ) -> None:
+        """Insert what is new and update what is known, guarded by its version. Raises Conflict when overtaken."""
+        ordered = sorted(changed.values(), key=_saga_id)
+        fresh = [row for row in ordered if row.version == 0]
+        known = [row for row in ordered if row.version != 0]
+        if fresh:
+            await self._insert_rows(connection, fresh, now)
+        if known:
+            await self._update_rows(connection, known, now)
+
+    async def reset(self, connection: Connection, jitter_seconds: float) -> None:
+        """Every owed undo that is not parked becomes due within `jitter_seconds`."""
+        await connection.execute(self._reset, jitter_seconds)
+
+    async def _insert_rows(
+        self, connection: Connection, rows: Sequence[Row[T]], now: datetime
+    ) -> None:
+        values = self._shape.terms_values
+        lines = [
+            (
+                row.saga_id,
+                row.mode,
+                row.outcome.value,
+                row.reference,
+                row.reason,
+                row.attempts,
+                row.parked,
+                self._next_attempt(row, now),
+                row.occurred_at,
+                *values(row.terms),
+            )
+            for row in rows
+        ]
+        try:
+            await connection.execute(self._insert, *_columns(lines))
+        except asyncpg.UniqueViolationError as error:
+            message = f"another process began one of {len(rows)} sagas first: {error.detail}"
+            raise Conflict(message) from error
+
+    async def _update_rows(
+        self, connection: Connection, rows: Sequence[Row[T]], now: datetime
+    ) -> None:
+        lines = [
+            (
+                row.saga_id,
+                row.version,
+                row.outcome.value,
+                row.reason,
+                row.attempts,
+                row.parked,
+                self._next_attempt(row, now),
+                row.occurred_at,
+            )
+            for row in rows
+        ]
+        status = await connection.execute(self._update, *_columns(lines))
+        written = int(status.rpartition(" ")[2])
+        if written != len(rows):
+            message = f"{len(rows) - written} of {len(rows)} rows were changed by another process"
+            raise Conflict(message)
+
+    def _next_attempt(self, row: Row[T], now: datetime) -> datetime | None:
+        if row.outcome is not Outcome.OWED or row.parked:
+            return None
+        return now + self._backoff.after(row.attempts)
+
+    def _row(self, record: asyncpg.Record) -> Row[T]:
+        (_, saga_id, mode, outcome, reference, reason, attempts, parked, when, version, *terms) = (
+            record
+        )
+        return Row(
+            saga_id,
+            mode,
+            _OUTCOMES[outcome],
+            self._shape.terms(*terms),
+            when,
+            reference,
+            reason,
+            attempts,
+            parked,
+            version,
+        )
+
+
+def _saga_id(row: Row[Any]) -> str:
+    return row.saga_id
+
+
+def _columns(lines: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*lines, strict=True)]
+
+
+def _statements(shape: Shape[Any]) -> tuple[str, str, str, str, str]:
+    """Select, insert, update, claim and reset. Only names that the service's own code gives are put into the text."""
+    table, reference = shape.table, shape.reference
+    names = ", ".join(name for name, _ in shape.terms_columns)
+    stored = ", ".join(
+        f"r.{name}"
+        for name in (
+            *("saga_id", "mode", "outcome", reference, "reason", "attempts", "parked"),
+            *("occurred_at", "version"),
+            *(name for name, _ in shape.terms_columns),
+        )
+    )
+    types = ["text"] * 5 + ["integer", "boolean", "timestamptz", "timestamptz"]
+    types += [type_name for _, type_name in shape.terms_columns]
+    arrays = ", ".join(f"${number}::{name}[]" for number, name in enumerate(types, 1))
+    select = f"""
+        SELECT statement_timestamp(), {stored}
+        FROM (SELECT 1) AS clock LEFT JOIN {table} AS r ON r.saga_id = ANY($1::text[])"""  # noqa: S608
+    insert = f"""
+        INSERT INTO {table} (saga_id, mode, outcome, {reference}, reason, attempts, parked,
+            next_attempt_at, occurred_at, {names})
+        SELECT * FROM unnest({arrays})"""  # noqa: S608
+    update = f"""
+        UPDATE {table} AS r
+        SET outcome = n.outcome, reason = n.reason, attempts = n.attempts, parked = n.parked,
+            next_attempt_at = n.next_attempt_at, occurred_at = n.occurred_at,
+            version = r.version + 1, updated_at = now()
+        FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[],
+            $6::boolean[], $7::timestamptz[], $8::timestamptz[])
+            AS n(saga_id, version, outcome, reason, attempts, parked, next_attempt_at, occurred_at)
+        WHERE r.saga_id = n.saga_id AND r.version = n.version"""  # noqa: S608
+    claim = f"""
+        SELECT statement_timestamp(), {stored} FROM {table} AS r
+        WHERE r.outcome = 'OWED' AND NOT r.parked AND r.next_attempt_at <= statement_timestamp()
+        ORDER BY r.saga_id LIMIT $1 FOR UPDATE SKIP LOCKED"""  # noqa: S608
+    reset = f"""
+        UPDATE {table} SET next_attempt_at = now() + random() * $1::float8 * interval '1 second'
+        WHERE outcome = 'OWED' AND NOT parked"""  # noqa: S608
+    return select, insert, update, claim, reset
