@@ -1,0 +1,54 @@
+"""The audit: are the promises kept? Judged from SQL and raw topics alone, with no service's code.
+
+    report = await audit({"payment": "postgresql://…", …}, "localhost:9092", "saga-")
+
+It may import the contract, the generated messages, asyncpg and confluent_kafka. What it cannot see it says.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from brewsaga.audit import conservation, ends, messages
+from brewsaga.audit.report import Line, Report, Violation
+from brewsaga.audit.stores import Stores, load
+from brewsaga.audit.topics import Said, read_topics
+
+__all__ = ["Line", "Report", "Violation", "audit", "judge"]
+
+
+async def audit(database_urls: Mapping[str, str], bootstrap: str | None, prefix: str) -> Report:
+    """Read the stores and topics that are given and judge them.
+
+    Databases come first: what they call acknowledged must then be found in the topics. Raises what asyncpg and
+    confluent_kafka raise where an address does not answer.
+    """
+    stores = await load(database_urls)
+    said = await asyncio.to_thread(read_topics, bootstrap, prefix) if bootstrap else None
+    return judge(stores, said, prefix)
+
+
+def judge(stores: Stores, said: list[Said] | None, prefix: str) -> Report:
+    """Judge what was read: pure, so that a test can plant a violation."""
+    lines = (
+        ends.one_saga(stores),
+        ends.one_end(stores, said),
+        ends.legal_path(stores, said),
+        ends.success_has_all(stores),
+        ends.failed_has_none(stores),
+        ends.shipped_keeps(stores),
+        conservation.ledger_balances(stores),
+        conservation.income_is_sales(stores),
+        conservation.charged_once(stores),
+        conservation.saga_pays_its_price(stores),
+        conservation.nothing_negative(stores),
+        conservation.stock_is_conserved(stores),
+        conservation.reserved_is_delivered(stores),
+        conservation.one_shipment(stores),
+        messages.one_decision(stores, said),
+        messages.same_transaction(stores),
+        messages.outbox_is_said(stores, said, prefix),
+        messages.same_bytes(stores, said),
+        messages.dead_letters_accounted(stores),
+    )
+    seen = (*stores.seen, *(() if said is None else (f"{len(said)} records",)))
+    return Report(lines, len(stores.sagas()), stores.open_sagas(), seen)

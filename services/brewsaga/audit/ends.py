@@ -1,0 +1,206 @@
+"""Invariants 1, 2, 4, 6, 7, 8: sagas and their ends. SQL rows and raw records in, lines out.
+
+The legal automaton is written down here a second time on purpose: an audit that asked the code for its own table would
+find that the code agrees with itself.
+"""
+
+from itertools import pairwise
+from typing import Final
+
+from brewsaga.audit.report import Findings, Line, missing, unseen
+from brewsaga.audit.stores import Row, Stores
+from brewsaga.audit.topics import Said
+
+SUCCESS: Final = "DONE/SUCCESS"
+FAILED: Final = "DONE/FAILED"
+
+LEGAL: Final[frozenset[tuple[str, str]]] = frozenset(
+    {
+        ("", "AWAITING_PAYMENT"),
+        ("", FAILED),  # cancelled before it began
+        ("AWAITING_PAYMENT", "AWAITING_INVENTORY"),
+        ("AWAITING_PAYMENT", "COMPENSATING_PAYMENT"),  # cancel
+        ("AWAITING_PAYMENT", FAILED),
+        ("AWAITING_INVENTORY", "AWAITING_SHIPMENT"),
+        ("AWAITING_INVENTORY", "COMPENSATING_INVENTORY"),  # cancel
+        ("AWAITING_INVENTORY", "COMPENSATING_PAYMENT"),
+        ("AWAITING_SHIPMENT", SUCCESS),
+        ("AWAITING_SHIPMENT", "COMPENSATING_INVENTORY"),
+        ("COMPENSATING_INVENTORY", "COMPENSATING_PAYMENT"),
+        ("COMPENSATING_PAYMENT", FAILED),
+    }
+)
+"""Every transition of the contract's table. A state may also be kept (a refused undo, a noted cancel)."""
+
+EXCLUDED: Final = (
+    ("payment-completed", "payment-failed"),
+    ("payment-failed", "payment-refunded"),
+    ("inventory-reserved", "inventory-failed"),
+    ("inventory-failed", "inventory-released"),
+    ("shipment-scheduled", "shipment-failed"),
+    ("shipment-scheduled", "inventory-released"),
+    ("shipment-scheduled", "inventory-failed"),
+    ("shipment-scheduled", "payment-refunded"),
+    ("shipment-scheduled", "payment-failed"),
+)
+"""Events that cannot both be true of one choreographed saga."""
+
+HELD: Final = ("DONE", "OWED")
+"""Outcomes in which a participant still has what it took."""
+
+PARTS: Final = ("payments", "reservations", "shipments")
+
+
+def one_saga(stores: Stores) -> Line:
+    """1: an accepted order has exactly one saga."""
+    found = Findings(1, "an accepted order has exactly one saga")
+    if why := missing(("order", "orchestrator", "payment"), stores.seen):
+        return unseen(found.invariant, found.title, why)
+    states, payments = stores.by_saga("saga_state"), stores.by_saga("payments")
+    orders = stores.by_saga("orders")
+    for saga_id, order in orders.items():
+        orchestrated = order["mode"] == "orch"
+        found.expect(orchestrated or saga_id not in states, saga_id, "it runs in both modes")
+        if order["status"] != "RUNNING":
+            begun = saga_id in (states if orchestrated else payments)
+            found.expect(begun, saga_id, "the order has ended, but no saga of it was ever begun")
+    placed: dict[str, int] = {}
+    for order in orders.values():
+        placed[order["batch_id"]] = placed.get(order["batch_id"], 0) + 1
+    for batch in stores.tables["batches"]:
+        count = placed.get(batch["batch_id"], 0)
+        text = f"batch says {batch['placed']} placed, {count} orders exist"
+        found.expect(count == batch["placed"], batch["batch_id"], text)
+    return found.line(f"{len(orders)} orders, {len(stores.tables['batches'])} batches")
+
+
+def one_end(stores: Stores, said: list[Said] | None) -> Line:
+    """2: at most one end, never left."""
+    found = Findings(2, "at most one end, never left")
+    states, orders = stores.by_saga("saga_state"), stores.by_saga("orders")
+    histories = stores.groups("saga_history")
+    for saga_id, history in histories.items():
+        ends = [row for row in history if row["target"].startswith("DONE")]
+        found.expect(len(ends) <= 1, saga_id, f"{len(ends)} ends in its history")
+        left = [row["source"] for row in history if row["source"].startswith("DONE")]
+        found.expect(not left, saga_id, f"it left its end {left[:1]}")
+    for saga_id, order in orders.items():
+        ended = order["status"] != "RUNNING"
+        agree = ended == (order["outcome"] is not None)
+        found.expect(agree, saga_id, "status and outcome disagree")
+        success = (order["status"] == "SUCCESS") == (order["outcome"] == "completed")
+        found.expect(success, saga_id, f"status {order['status']}, outcome {order['outcome']}")
+        state = states.get(saga_id)
+        if ended and state is not None:
+            text = f"order says {order['status']}, the orchestrator {state['status']}"
+            found.expect(order["status"] == state["status"], saga_id, text)
+    ends_said = _ends_said(said or [])
+    for saga_id, both in ends_said.items():
+        found.expect(len(both) == 1, saga_id, f"both ends were said: {', '.join(sorted(both))}")
+    return found.line(
+        f"{len(histories)} histories, {len(orders)} orders, {len(ends_said)} sagas' ends in topics"
+    )
+
+
+def _ends_said(said: list[Said]) -> dict[str, set[str]]:
+    word = {
+        "shipment-scheduled": "SUCCESS",
+        "payment-failed": "FAILED",
+        "payment-refunded": "FAILED",
+    }
+    ends: dict[str, set[str]] = {}
+    for record in said:
+        if record.topic.event in word:
+            ends.setdefault(record.saga_id, set()).add(word[record.topic.event])
+    return ends
+
+
+def legal_path(stores: Stores, said: list[Said] | None) -> Line:
+    """4: recorded states are a path of the legal automaton, versions one by one (5)."""
+    found = Findings(4, "recorded states are a path of the legal automaton")
+    histories, steps = stores.groups("saga_history"), 0
+    for saga_id, rows in histories.items():
+        history = sorted(rows, key=lambda row: row["version"])
+        steps += len(history)
+        _walk(found, saga_id, history)
+    states = stores.by_saga("saga_state")
+    for saga_id, state in states.items():
+        done = state["current_step"] == "DONE"
+        found.expect(done == (state["status"] != "RUNNING"), saga_id, "DONE and status disagree")
+        found.expect(saga_id in histories, saga_id, "it has a state and no history")
+    timelines: dict[str, set[str]] = {}
+    for row in stores.tables.get("order_events", []):
+        timelines.setdefault(row["saga_id"], set()).add(row["event"])
+    for record in said or []:
+        if record.topic.mode.value == "choreo":
+            timelines.setdefault(record.saga_id, set()).add(record.topic.event)
+    for saga_id, events in timelines.items():
+        for one, other in EXCLUDED:
+            found.expect(not {one, other} <= events, saga_id, f"both {one} and {other} were said")
+    return found.line(
+        f"{steps} transitions of {len(histories)} sagas, events of {len(timelines)} timelines"
+    )
+
+
+def _walk(found: Findings, saga_id: str, history: list[Row]) -> None:
+    found.expect(history[0]["source"] == "", saga_id, "its history does not begin at the beginning")
+    for row in history:
+        move = (row["source"], row["target"])
+        legal = move in LEGAL or (move[0] == move[1] and not move[0].startswith("DONE"))
+        found.expect(legal, saga_id, f"{move[0] or '(none)'} → {move[1]} is not in the table")
+    for before, after in pairwise(history):
+        joined = before["target"] == after["source"]
+        text = f"version {after['version']} starts at {after['source']}, not {before['target']}"
+        found.expect(joined, saga_id, text)
+        # A cancel mark or a parking may raise the version without a transition.
+        found.expect(after["version"] > before["version"], saga_id, "versions do not rise")
+
+
+def success_has_all(stores: Stores) -> Line:
+    """6: SUCCESS means charged, reserved and shipped; the other way round too when quiet."""
+    found = Findings(6, "SUCCESS means charged, reserved, shipped")
+    if why := missing(("payment", "inventory", "shipment"), stores.seen) or _no_ends(stores):
+        return unseen(found.invariant, found.title, why)
+    parts = [stores.by_saga(name) for name in PARTS]
+    ends, quiet = stores.ends(), stores.open_sagas() == 0
+    for saga_id, end in ends.items():
+        done = [p[saga_id]["outcome"] == "DONE" if saga_id in p else False for p in parts]
+        if end == "SUCCESS":
+            found.expect(all(done), saga_id, f"SUCCESS, but charged, reserved, shipped is {done}")
+        elif quiet:
+            found.expect(not all(done), saga_id, f"charged, reserved and shipped, but {end}")
+    count = sum(1 for end in ends.values() if end == "SUCCESS")
+    return found.line(f"{count} SUCCESS of {len(ends)} sagas{'' if quiet else ', not quiet'}")
+
+
+def failed_has_none(stores: Stores) -> Line:
+    """7: FAILED means each step never done, refused, void or undone."""
+    found = Findings(7, "FAILED means nothing is held")
+    if why := missing(("payment", "inventory", "shipment"), stores.seen) or _no_ends(stores):
+        return unseen(found.invariant, found.title, why)
+    failed = [saga_id for saga_id, end in stores.ends().items() if end == "FAILED"]
+    for name in PARTS:
+        rows = stores.by_saga(name)
+        for saga_id in failed:
+            outcome = rows[saga_id]["outcome"] if saga_id in rows else "none"
+            found.expect(outcome not in HELD, saga_id, f"FAILED, but {name} has it {outcome}")
+    return found.line(f"{len(failed)} FAILED sagas, {len(PARTS)} stores")
+
+
+def shipped_keeps(stores: Stores) -> Line:
+    """8: shipped means never refunded and never released."""
+    found = Findings(8, "shipped is never refunded, never released")
+    if why := missing(("payment", "inventory", "shipment"), stores.seen):
+        return unseen(found.invariant, found.title, why)
+    shipped = {r["saga_id"] for r in stores.tables["shipments"] if r["outcome"] == "DONE"}
+    undone = {row["saga_id"] for row in stores.tables["ledger"] if row["kind"] == "refund"}
+    released = {row["saga_id"] for row in stores.tables["stock_moves"] if row["kind"] == "release"}
+    for saga_id in shipped:
+        found.expect(saga_id not in undone, saga_id, "shipped and refunded")
+        found.expect(saga_id not in released, saga_id, "shipped and its stock released")
+    return found.line(f"{len(shipped)} shipped, {len(undone)} refunded, {len(released)} released")
+
+
+def _no_ends(stores: Stores) -> str:
+    known = {"order", "orchestrator"} & set(stores.seen)
+    return "" if known else "neither order nor orchestrator was given"

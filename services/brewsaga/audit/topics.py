@@ -1,0 +1,104 @@
+"""Read the sixteen topics from their first to their last record, for the audit: raw records, no service's code.
+
+No consumer group is joined and nothing is committed, so reading disturbs no one.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from google.protobuf.message import DecodeError, Message
+
+from saga import contract
+from saga.v1 import saga_pb2
+
+READ_DEADLINE_SECONDS: Final = 60.0
+WATERMARK_TIMEOUT_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One record of a topic, as it lies there. `message` is None where it cannot be read."""
+
+    topic: contract.Topic
+    saga_id: str
+    message_id: str
+    timestamp_ms: int
+    value: bytes
+    message: Any
+
+    def text(self, field: str) -> str:
+        """A field of the message, empty where the message is unreadable or has no such field."""
+        return str(getattr(self.message, field, ""))
+
+
+def read_topics(bootstrap: str, prefix: str) -> list[Said]:
+    """Everything that now lies in the topics. Raises KafkaException or TimeoutError."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"{prefix}audit-reads-and-joins-nothing",
+            "enable.auto.commit": False,
+            "enable.metrics.push": False,
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
+    try:
+        return _read(consumer, prefix)
+    finally:
+        consumer.close()
+
+
+def _read(consumer: Consumer, prefix: str) -> list[Said]:
+    until = _watermarks(consumer, prefix)
+    begin = [TopicPartition(topic, number, low) for (topic, number), (low, _) in until.items()]
+    left = {place for place, (low, high) in until.items() if low < high}
+    consumer.assign([place for place in begin if (place.topic, place.partition) in left])
+    found: list[Said] = []
+    deadline = time.monotonic() + READ_DEADLINE_SECONDS
+    while left:
+        if time.monotonic() > deadline:
+            message = f"{len(left)} partitions not read within {READ_DEADLINE_SECONDS:.0f} s"
+            raise TimeoutError(message)
+        for record in consumer.consume(1000, 0.2):
+            if record.error():
+                raise KafkaException(record.error())
+            place = (str(record.topic()), int(record.partition() or 0))
+            found.append(_said(record, prefix))
+            if int(record.offset() or 0) + 1 >= until[place][1]:
+                left.discard(place)
+    return found
+
+
+def _watermarks(consumer: Consumer, prefix: str) -> dict[tuple[str, int], tuple[int, int]]:
+    existing = consumer.list_topics(timeout=WATERMARK_TIMEOUT_SECONDS).topics
+    places = [
+        TopicPartition(prefix + topic.name, number)
+        for topic in contract.TOPICS
+        if prefix + topic.name in existing
+        for number in existing[prefix + topic.name].partitions
+    ]
+    return {
+        (place.topic, place.partition): consumer.get_watermark_offsets(
+            place, timeout=WATERMARK_TIMEOUT_SECONDS
+        )
+        for place in places
+    }
+
+
+def _said(record: Any, prefix: str) -> Said:
+    topic = contract.TOPIC_BY_NAME[record.topic().removeprefix(prefix)]
+    value = record.value() or b""
+    message: Message | None = getattr(saga_pb2, topic.message)()
+    try:
+        message.ParseFromString(value)  # type: ignore[union-attr]
+    except DecodeError:
+        message = None
+    headers: Sequence[tuple[str, bytes]] = record.headers() or []
+    ids = [content.decode(errors="replace") for name, content in headers if name == "ce_id"]
+    key = (record.key() or b"").decode(errors="replace")
+    saga_id = getattr(message, "saga_id", "") or key
+    return Said(topic, saga_id, ids[0] if ids else "", record.timestamp()[1], value, message)
