@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from types import MappingProxyType
 from typing import Final, assert_never
 
 from orchestrator.brew import BREW, FLOW
@@ -23,6 +24,11 @@ UNSAID: Final = "refused"
 
 ACTIONS: Final = frozenset(step.action for step in BREW)
 """The forward actions: only an answer to one of these brings a reference, a refund's never."""
+
+REFERENCE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {"payment": "payment_id", "inventory": "reservation_id", "shipment": "shipment_id"}
+)
+"""What each step's id is called, in its reply and in `saga_state`."""
 
 
 @dataclass(frozen=True, slots=True)

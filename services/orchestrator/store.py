@@ -1,0 +1,194 @@
+"""`saga_state` and `saga_history` in Postgres: the only SQL of the orchestrator's deciding side.
+
+A batch is one SELECT, one INSERT, one UPDATE guarded by the version that was loaded, and one INSERT
+of history; each is a single UNNEST statement, whatever the size. It must not know why anything
+changes, nor what is said.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+
+from orchestrator.domain import REFERENCE_NAMES, Entry, Saga
+from saga.columns import TERMS_COLUMNS, terms_values
+from saga.terms import Terms
+from sagakit.core.steps import DONE, Status
+from sagakit.shell.ports import Conflict, Connection
+
+_KEPT: Final = (("saga_id", "text"), *TERMS_COLUMNS, ("created_at", "timestamptz"))
+"""Written once."""
+
+_MOVING: Final = (
+    ("current_step", "text"),
+    ("status", "text"),
+    ("last_event", "text"),
+    *((column, "text") for column in REFERENCE_NAMES.values()),
+    ("failure_reason", "text"),
+    ("cancel_asked", "boolean"),
+    ("attempts", "integer"),
+    ("parked_at", "timestamptz"),
+    ("said", "integer"),
+    ("say_again_at", "timestamptz"),
+    ("version", "integer"),
+    ("updated_at", "timestamptz"),
+)
+"""Written again by each transition."""
+
+_ENTRY: Final = (
+    ("saga_id", "text"),
+    ("version", "integer"),
+    ("source", "text"),
+    ("target", "text"),
+    ("event", "text"),
+    ("reason", "text"),
+    ("created_at", "timestamptz"),
+)
+
+
+def _names(columns: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(name for name, _ in columns)
+
+
+def _arrays(columns: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"${place}::{kind}[]" for place, (_, kind) in enumerate(columns, start=1))
+
+
+_UPDATED: Final = (("saga_id", "text"), ("loaded", "integer"), *_MOVING)
+
+# The names come from the constants above and no value does: every value is a parameter.
+_LOAD: Final = f"""
+    SELECT clock_timestamp() AS clock, {_names((*_KEPT, *_MOVING))}
+    FROM (VALUES (1)) AS always LEFT JOIN saga_state ON saga_id = ANY($1::text[])"""  # noqa: S608
+_INSERT: Final = f"""
+    INSERT INTO saga_state ({_names((*_KEPT, *_MOVING))})
+    SELECT * FROM unnest({_arrays((*_KEPT, *_MOVING))})
+    ON CONFLICT (saga_id) DO NOTHING"""  # noqa: S608
+_ASSIGNED: Final = ", ".join(f"{name} = decided.{name}" for name, _ in _MOVING)
+_UPDATE: Final = f"""
+    UPDATE saga_state AS stored SET {_ASSIGNED}
+    FROM unnest({_arrays(_UPDATED)}) AS decided ({_names(_UPDATED)})
+    WHERE stored.saga_id = decided.saga_id AND stored.version = decided.loaded"""  # noqa: S608
+_REMEMBER: Final = f"""
+    INSERT INTO saga_history ({_names(_ENTRY)})
+    SELECT * FROM unnest({_arrays(_ENTRY)})"""  # noqa: S608
+
+_SAY_AGAIN: Final = f"""
+    WITH due AS (
+        SELECT saga_id AS due_id FROM saga_state
+        WHERE status = 'RUNNING' AND parked_at IS NULL AND say_again_at <= clock_timestamp()
+        ORDER BY say_again_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+    UPDATE saga_state SET said = said + 1,
+        say_again_at = clock_timestamp() + make_interval(
+            secs => least($3::float8, $2::float8 * 2 ^ least(said, 30))
+                * (0.75 + 0.5 * random()))
+    FROM due WHERE saga_id = due_id
+    RETURNING {_names((*_KEPT, *_MOVING))}"""  # noqa: S608
+_SAY_SOON: Final = """
+    UPDATE saga_state SET said = 0, say_again_at = clock_timestamp()
+        + make_interval(secs => $1::float8 * random())
+    WHERE saga_id IN (
+        SELECT saga_id FROM saga_state WHERE status = 'RUNNING' AND parked_at IS NULL
+        ORDER BY saga_id FOR UPDATE SKIP LOCKED)"""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one batch decided: each saga's last row, the version it was loaded with, all entries."""
+
+    sagas: dict[str, Saga] = field(default_factory=dict)
+    loaded_versions: dict[str, int] = field(default_factory=dict)
+    """Sagas that were stored before; those that are missing here are new."""
+    entries: list[Entry] = field(default_factory=list)
+
+
+async def load(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, Saga], datetime]:
+    """The stored sagas among `ids`, and the database's clock, in one round trip."""
+    rows = await connection.fetch(_LOAD, ids)
+    sagas = (_to_saga(row) for row in rows if row["saga_id"] is not None)
+    return {saga.saga_id: saga for saga in sagas}, rows[0]["clock"]
+
+
+async def save(connection: Connection, changes: Changes) -> None:
+    """Write what was decided. Raises Conflict where another process was faster (rule 6)."""
+    new, known = [], []
+    for saga_id in sorted(changes.sagas):
+        saga, loaded = changes.sagas[saga_id], changes.loaded_versions.get(saga_id)
+        if loaded is None:
+            new.append((*_kept(saga), *_moving(saga)))
+        else:
+            known.append((saga_id, loaded, *_moving(saga)))
+    await _write(connection, _INSERT, new)
+    await _write(connection, _UPDATE, known)
+    entries = [
+        (e.saga_id, e.version, e.source, e.target, e.event, e.reason, e.created_at)
+        for e in changes.entries
+    ]
+    await _write(connection, _REMEMBER, entries)
+
+
+async def say_again(
+    connection: Connection, limit: int, after_seconds: float, max_seconds: float
+) -> list[Saga]:
+    """Claim at most `limit` sagas whose command is due again; the next time is twice as far off."""
+    rows = await connection.fetch(_SAY_AGAIN, limit, after_seconds, max_seconds)
+    return [_to_saga(row) for row in rows]
+
+
+async def say_soon(connection: Connection, within_seconds: float) -> None:
+    """Begin the backoff of every open saga anew, spread over `within_seconds`."""
+    await connection.execute(_SAY_SOON, within_seconds)
+
+
+async def _write(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    if not rows:
+        return
+    status = await connection.execute(statement, *map(list, zip(*rows, strict=True)))
+    written = int(status.rpartition(" ")[2])
+    if written != len(rows):
+        message = f"{len(rows)} rows were to be written, {written} were as expected"
+        raise Conflict(message)
+
+
+def _kept(saga: Saga) -> tuple[Any, ...]:
+    customer_id, amount_cents, *others = terms_values(saga.terms)
+    return (saga.saga_id, customer_id, amount_cents or 0, *others, saga.created_at)
+
+
+def _moving(saga: Saga) -> tuple[Any, ...]:
+    return (
+        saga.where.name,
+        saga.where.status.value,
+        saga.last_event,
+        *(saga.references.get(step, "") for step in REFERENCE_NAMES),
+        saga.failure_reason,
+        saga.cancel_asked,
+        saga.attempts,
+        saga.parked_at,
+        saga.said,
+        saga.say_again_at,
+        saga.version,
+        saga.updated_at,
+    )
+
+
+def _to_saga(row: asyncpg.Record) -> Saga:
+    ended = row["status"] != Status.RUNNING.value
+    return Saga(
+        saga_id=row["saga_id"],
+        terms=Terms(*(row[column] for column, _ in TERMS_COLUMNS)),
+        state=f"{DONE}/{row['status']}" if ended else row["current_step"],
+        last_event=row["last_event"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        say_again_at=row["say_again_at"],
+        references={step: row[column] for step, column in REFERENCE_NAMES.items()},
+        failure_reason=row["failure_reason"],
+        cancel_asked=row["cancel_asked"],
+        attempts=row["attempts"],
+        parked_at=row["parked_at"],
+        said=row["said"],
+        version=row["version"],
+    )
