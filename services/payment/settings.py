@@ -1,0 +1,31 @@
+"""What an operator may set of payment; the kit's settings (Kafka, database, mode, faults) are inherited."""
+
+from pydantic import AliasChoices, Field
+
+from payment.domain import STEP, UNDO_STEP
+from sagakit.core.chance import Odds
+from sagakit.shell.settings import KitSettings, Share
+
+
+class PaymentSettings(KitSettings):
+    """Each field is read from the environment variable of its name, in capitals."""
+
+    fail_rate: Share = Field(
+        default=0.0,
+        validation_alias=AliasChoices("PAYMENT_FAIL_RATE", "FAIL_RATE", "fail_rate"),
+        description="share of charges that are declined, 0..1; PAYMENT_FAIL_RATE goes before FAIL_RATE",
+    )
+    refund_fail_rate: Share = Field(
+        default=0.0, description="share of attempts at a refund that fail, 0..1"
+    )
+
+    def odds(self) -> Odds:
+        """How unlucky payment is."""
+        return Odds(
+            STEP,
+            UNDO_STEP,
+            self.fault_seed,
+            self.fail_rate,
+            self.refund_fail_rate,
+            self.faults_enabled,
+        )

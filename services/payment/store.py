@@ -1,0 +1,47 @@
+"""Payment's SQL: its table's shape, and the ledger. The only place of the service that knows a table's name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from payment.domain import Cashier, Movement
+from saga.columns import TERMS_COLUMNS, terms_values
+from saga.terms import Terms
+from sagakit.core.chance import Odds
+from sagakit.core.participant import Heard, Row
+from sagakit.shell.ports import Connection
+from sagakit.shell.rows import Shape
+
+SHAPE: Final = Shape("payments", "payment_id", TERMS_COLUMNS, terms_values, Terms)
+
+_INSERT_ENTRIES: Final = """
+    INSERT INTO ledger (saga_id, kind, account, amount_cents, currency)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])"""
+
+
+class PaymentStore:
+    """Loads nothing and writes the ledger (`sagakit.shell.participant.Store`)."""
+
+    def __init__(self, odds: Odds, new_reference: Callable[[], str]) -> None:
+        self._odds = odds
+        self._new_reference = new_reference
+
+    async def load(
+        self,
+        connection: Connection,  # noqa: ARG002 - an account has no limit: there is nothing to load
+        heard: Sequence[Heard[Terms]],  # noqa: ARG002
+        rows: Mapping[str, Row[Terms]],  # noqa: ARG002
+        now: datetime,
+    ) -> Cashier:
+        """The judgement of one batch."""
+        return Cashier(now, self._odds, self._new_reference)
+
+    async def save(self, connection: Connection, effects: Sequence[Movement]) -> None:
+        """Two entries a movement, ordered by saga; the key refuses a second charge of a saga."""
+        lines = sorted(
+            (movement.saga_id, movement.kind.value, account.value, cents, movement.currency)
+            for movement in effects
+            for account, cents in movement.entries()
+        )
+        columns = [list(column) for column in zip(*lines, strict=True)]
+        await connection.execute(_INSERT_ENTRIES, *columns)
