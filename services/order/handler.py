@@ -1,0 +1,190 @@
+"""Order in choreography: hears all nine topics, draws the timeline and records the two ends. Says nothing in answer.
+
+A batch is folded in memory first and then written with one statement a table, so the cost of a message is small. An
+unknown saga is adopted when its order-requested is heard; what came earlier has waited in the timeline and is folded in.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from order import store, store_orders, wire
+from order.domain import Effect, Heard, Standing, hear
+from order.store import Stored
+from order.store_orders import NewOrder
+from saga import contract
+from saga.contract import Mode
+from saga.terms import Terms, contradiction
+from sagakit.core.deadletters import Reason
+from sagakit.shell.ports import Conflict, Connection, DeadLetter, Handled, Message, Record
+
+_REQUESTED: Final = contract.ORDER_REQUESTED.event
+_LONG: Final = Mode.CHOREO.long
+
+
+@dataclass(slots=True)
+class Folding:
+    """One saga while a batch is folded. `stored` None: not known before; `terms` None: not to be adopted either."""
+
+    stored: Stored | None
+    standing: Standing
+    terms: Terms | None
+    requested: Heard | None = None
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch comes to before it is written."""
+
+    sagas: dict[str, Folding] = field(default_factory=dict)
+    events: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    handled: Handled = field(default_factory=Handled)
+
+
+class Timeline:
+    """`ports.Handler` of the nine choreography topics."""
+
+    service: Final = "order"
+    mode: Final = Mode.CHOREO.value
+    topics: Final = tuple(topic.name for topic in contract.heard_by("order", Mode.CHOREO))
+
+    def __init__(
+        self,
+        *,
+        resay_after_seconds: float,
+        utc_now: Callable[[], datetime],
+        print_line: Callable[[str], None] | None = None,
+    ) -> None:
+        self._resay_after_seconds = resay_after_seconds
+        self._utc_now = utc_now
+        self._print_line = print_line
+        self._lines: list[str] = []
+
+    def decode(self, record: Record) -> Heard:
+        """Read one record. Raises Poison."""
+        return wire.decode(record)
+
+    async def handle(
+        self, connection: Connection, messages: Sequence[Message[Heard]]
+    ) -> Handled:
+        """Fold the batch into the orders it speaks of, and write them. Raises Conflict."""
+        batch = Batch()
+        known = await store.load(connection, {message.body.saga_id for message in messages})
+        await self._prepare(connection, batch, known, messages)
+        for message in messages:
+            _fold(batch, known.get(message.body.saga_id), message)
+        await self._write(connection, batch)
+        if self._print_line is not None:
+            self._lines = await store.timelines(connection, {saga for saga, _ in batch.events})
+        return batch.handled
+
+    def committed(self, handled: Handled) -> None:
+        """Print the timelines that grew, where that was asked for."""
+        if self._print_line is not None:
+            for line in self._lines:
+                self._print_line(line)
+            self._lines = []
+
+    async def _prepare(
+        self,
+        connection: Connection,
+        batch: Batch,
+        known: dict[str, Stored],
+        messages: Sequence[Message[Heard]],
+    ) -> None:
+        """Adopt unknown sagas whose order-requested is in the batch, with what was heard of them before."""
+        adopting: dict[str, Heard] = {}
+        for message in messages:
+            heard = message.body
+            if heard.event == _REQUESTED and heard.saga_id not in known:
+                adopting.setdefault(heard.saga_id, heard)
+        if not adopting:
+            return
+        earlier = await store.earlier_events(connection, adopting)
+        for saga_id, heard in adopting.items():
+            folding = Folding(None, Standing(), heard.terms, heard)
+            batch.sagas[saga_id] = folding
+            batch.handled.observations.append(("sagas_started_total", (_LONG,), 1.0))
+            for event in earlier.get(saga_id, ()):
+                _apply(batch.handled, folding, event)
+
+    async def _write(self, connection: Connection, batch: Batch) -> None:
+        """Orders before events, each sorted by saga: no two processes wait for each other."""
+        moved = [
+            (folding.stored, folding.standing)
+            for folding in batch.sagas.values()
+            if folding.stored is not None and folding.standing != folding.stored.standing
+        ]
+        adopted = [self._adopted(s, f) for s, f in batch.sagas.items() if f.stored is None]
+        seconds = self._resay_after_seconds
+        if not await store.move(connection, moved, seconds):
+            raise Conflict
+        if len(await store_orders.insert(connection, adopted, seconds)) != len(adopted):
+            raise Conflict
+        batch.handled.duplicates = await store.draw(connection, batch.events)
+
+    def _adopted(self, saga_id: str, folding: Folding) -> NewOrder:
+        said_at = folding.requested.occurred_at if folding.requested else None
+        return NewOrder(
+            saga_id,
+            Mode.CHOREO,
+            folding.terms or Terms(),
+            said_at or self._utc_now(),
+            folding.standing,
+            adopted=True,
+        )
+
+
+def _fold(batch: Batch, stored: Stored | None, message: Message[Heard]) -> None:
+    """Put one message into the batch: a dead letter, or an event of the timeline and perhaps of an order."""
+    heard = message.body
+    saga_id = heard.saga_id
+    if stored is not None and stored.mode != Mode.CHOREO:
+        detail = f"saga was placed in mode {stored.mode}; {message.record.topic} is of mode choreo"
+        batch.handled.dead.append(DeadLetter(message.record, Reason.OTHER_MODE, detail, saga_id))
+        return
+    folding = batch.sagas.get(saga_id)
+    if folding is None and stored is not None:
+        folding = Folding(stored, stored.standing, stored.terms)
+        batch.sagas[saga_id] = folding
+    if folding is not None and folding.terms is not None and heard.terms is not None:
+        cause = contradiction(folding.terms, heard.terms)
+        if cause is not None:
+            batch.handled.dead.append(
+                DeadLetter(message.record, Reason.CONTRADICTION, cause, saga_id)
+            )
+            return
+    key = (saga_id, heard.event)
+    drawn = batch.events.get(key)
+    if drawn is None:
+        batch.events[key] = [heard, 1]
+    else:
+        drawn[1] += 1
+    if folding is not None:
+        _apply(batch.handled, folding, heard)
+
+
+def _apply(handled: Handled, folding: Folding, heard: Heard) -> None:
+    """One event into one saga, with what is to be counted once it is true."""
+    before = folding.standing
+    after, effect = hear(before, heard)
+    if effect is Effect.NOTHING:
+        return
+    folding.standing = after
+    observations = handled.observations
+    if effect is Effect.LATE:
+        handled.late += 1
+        return
+    if effect is Effect.VIOLATION:
+        observations.append(("invariant_violations_total", (_LONG, "one_end"), 1.0))
+        return
+    if after.current_step != before.current_step:
+        target = after.current_step if effect is Effect.MOVED else f"DONE/{after.status.value}"
+        observations.append(("transitions_total", (_LONG, before.current_step, target), 1.0))
+    if effect is Effect.ENDED and after.outcome is not None:
+        age_seconds = folding.stored.age_seconds if folding.stored is not None else 0.0
+        labels = (_LONG, after.outcome.value)
+        observations.append(("sagas_finished_total", labels, 1.0))
+        observations.append(("saga_duration_seconds", labels, age_seconds))
+        handled.after_commit.append(heard.saga_id)

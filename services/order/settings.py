@@ -1,0 +1,22 @@
+"""What an operator may set of the order service; the kit's settings (Kafka, database, mode, ports) are inherited."""
+
+from pydantic import Field
+
+from sagakit.shell.settings import KitSettings
+
+
+class OrderSettings(KitSettings):
+    """Each field is read from the environment variable of its name, in capitals."""
+
+    orchestrator_url: str = Field(
+        default="http://127.0.0.1:8082",
+        description="the orchestrator's API: where the ends of orchestrated orders are learnt",
+    )
+    max_in_flight: int = Field(
+        default=50_000,
+        ge=1,
+        description="open orders at which new ones are refused (429), so that a stall does not grow without end",
+    )
+    print_timeline: bool = Field(
+        default=False, description="print each choreographed saga's timeline as it grows"
+    )

@@ -1,0 +1,148 @@
+"""The order service's rows for its choreographed timeline: what a batch loads, and the one statement a table it writes.
+
+All SQL of the batch path is here; that of placing and reading is beside its callers' needs in `store_orders`.
+It must not know protobuf or Kafka.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from order.domain import Heard, Standing, Status
+from saga.contract import Outcome
+from saga.terms import Terms
+from sagakit.shell.ports import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the batch path needs of an order's row. `age_seconds` is measured by the database's clock."""
+
+    saga_id: str
+    mode: str
+    terms: Terms
+    standing: Standing
+    version: int
+    age_seconds: float
+
+
+_LOAD: Final = """
+SELECT saga_id, mode, amount_cents, currency, status, current_step, outcome, failure_reason, cancel_asked, version,
+       extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_seconds
+FROM orders WHERE saga_id = ANY($1::text[])
+"""
+
+
+async def load(connection: Connection, saga_ids: Iterable[str]) -> dict[str, Stored]:
+    """The orders that are known among `saga_ids`. Nothing is locked: writes are guarded by the version."""
+    rows = await connection.fetch(_LOAD, list(saga_ids))
+    return {
+        row[0]: Stored(
+            row[0],
+            row[1],
+            Terms(amount_cents=row[2], currency=row[3]),
+            Standing(
+                Status(row[4]), row[5], Outcome(row[6]) if row[6] else None, row[7], row[8]
+            ),
+            row[9],
+            row[10],
+        )
+        for row in rows
+    }
+
+
+_EARLIER: Final = """
+SELECT saga_id, event, reference, reason, occurred_at FROM order_events
+WHERE saga_id = ANY($1::text[]) ORDER BY heard_at
+"""
+
+
+async def earlier_events(
+    connection: Connection, saga_ids: Iterable[str]
+) -> dict[str, list[Heard]]:
+    """What was heard of sagas before their order-requested was, in the order of hearing."""
+    found: dict[str, list[Heard]] = {}
+    for row in await connection.fetch(_EARLIER, list(saga_ids)):
+        found.setdefault(row[0], []).append(Heard(row[0], row[1], row[2], row[3], row[4]))
+    return found
+
+
+_DRAW: Final = """
+WITH drawn AS (
+  INSERT INTO order_events AS known (saga_id, event, reference, reason, occurred_at, repeats)
+  SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[])
+  ON CONFLICT (saga_id, event) DO UPDATE SET repeats = known.repeats + excluded.repeats + 1
+  RETURNING xmax <> 0 AS again, repeats)
+SELECT count(*) FILTER (WHERE again) FROM drawn
+"""
+
+
+async def draw(connection: Connection, events: dict[tuple[str, str], list[Any]]) -> int:
+    """Write the timeline: `events` maps (saga, event) to [Heard, times heard in this batch]. Returns the duplicates.
+
+    Sorted, because two processes that write the same sagas in different order would deadlock.
+    """
+    if not events:
+        return 0
+    keys = sorted(events)
+    heards: list[Heard] = [events[key][0] for key in keys]
+    again: int = await connection.fetchval(
+        _DRAW,
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [heard.reference for heard in heards],
+        [heard.reason for heard in heards],
+        [heard.occurred_at for heard in heards],
+        [events[key][1] - 1 for key in keys],
+    )
+    return again + sum(events[key][1] - 1 for key in keys)
+
+
+_MOVE: Final = """
+UPDATE orders AS o SET status = n.status, current_step = n.current_step, outcome = n.outcome,
+  failure_reason = n.failure_reason, cancel_asked = o.cancel_asked OR n.cancel_asked,
+  said = 1, say_again_at = now() + make_interval(secs => $8),
+  ended_at = CASE WHEN n.status <> 'RUNNING' THEN clock_timestamp() END,
+  updated_at = clock_timestamp(), version = o.version + 1
+FROM UNNEST($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[])
+  AS n(saga_id, version, status, current_step, outcome, failure_reason, cancel_asked)
+WHERE o.saga_id = n.saga_id AND o.version = n.version AND o.status = 'RUNNING'
+"""
+
+
+async def move(
+    connection: Connection, changed: Sequence[tuple[Stored, Standing]], resay_after_seconds: float
+) -> bool:
+    """Write new standings, each guarded by the version that was loaded. False: another process was faster.
+
+    What moves has been heard of just now, so saying it again starts anew.
+    """
+    if not changed:
+        return True
+    changed = sorted(changed, key=lambda pair: pair[0].saga_id)
+    standings = [standing for _, standing in changed]
+    tag = await connection.execute(
+        _MOVE,
+        [stored.saga_id for stored, _ in changed],
+        [stored.version for stored, _ in changed],
+        [standing.status.value for standing in standings],
+        [standing.current_step for standing in standings],
+        [standing.outcome and standing.outcome.value for standing in standings],
+        [standing.failure_reason for standing in standings],
+        [standing.cancel_asked for standing in standings],
+        resay_after_seconds,
+    )
+    return tag == f"UPDATE {len(changed)}"
+
+
+_TIMELINES: Final = """
+SELECT saga_id, string_agg(event || CASE WHEN reason <> '' THEN ' (' || reason || ')' ELSE '' END, ' > ' ORDER BY heard_at)
+FROM order_events WHERE saga_id = ANY($1::text[]) GROUP BY saga_id ORDER BY max(heard_at)
+"""
+
+
+async def timelines(connection: Connection, saga_ids: Iterable[str]) -> list[str]:
+    """One printable line a saga: what was heard of it, in the order of hearing."""
+    rows = await connection.fetch(_TIMELINES, list(saga_ids))
+    return [f"TIMELINE saga={row[0]} {row[1]}" for row in rows]

@@ -1,0 +1,183 @@
+"""The rows of orders outside the timeline's batch path: placing, saying again, cancelling, and what a follower learns.
+
+It must not know protobuf, HTTP or the orchestrator's API.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from order.domain import Standing
+from order.wire import Saying
+from saga.contract import Mode
+from saga.terms import Terms
+from sagakit.shell.ports import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order about to be written. `request_hash` None marks one that nobody asked of us: adopted from Kafka."""
+
+    saga_id: str
+    mode: Mode
+    terms: Terms
+    occurred_at: datetime
+    standing: Standing = Standing()
+    adopted: bool = False
+    batch_id: str | None = None
+    idempotency_key: str | None = None
+    request_hash: bytes | None = None
+
+    @property
+    def saying(self) -> Saying:
+        """What is said of it."""
+        cancel = self.standing.cancel_asked
+        return Saying(self.saga_id, self.mode, self.terms, self.occurred_at, cancel)
+
+
+_INSERT: Final = """
+INSERT INTO orders (saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults, occurred_at,
+  status, current_step, outcome, failure_reason, cancel_asked, ended_at,
+  adopted, batch_id, idempotency_key, request_hash, created_at, updated_at, say_again_at)
+SELECT n.saga_id, n.mode, n.customer_id, n.amount_cents, n.currency, n.drink, n.quantity, n.deadline, n.faults,
+  n.occurred_at, n.status, n.current_step, n.outcome, n.failure_reason, n.cancel_asked,
+  CASE WHEN n.status <> 'RUNNING' THEN clock_timestamp() END,
+  n.adopted, n.batch_id, n.idempotency_key, n.request_hash, clock_timestamp(), clock_timestamp(),
+  now() + make_interval(secs => $20)
+FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
+  $9::text[], $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::bool[],
+  $17::text[], $18::text[], $19::bytea[])
+  AS n(saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults, occurred_at,
+    status, current_step, outcome, failure_reason, cancel_asked, adopted, batch_id, idempotency_key, request_hash)
+ON CONFLICT DO NOTHING RETURNING saga_id
+"""
+
+
+async def insert(
+    connection: Connection, orders: Sequence[NewOrder], resay_after_seconds: float
+) -> set[str]:
+    """Write new orders; returns the ids that were new. A saga id or idempotency key that exists is left alone."""
+    if not orders:
+        return set()
+    orders = sorted(orders, key=lambda order: order.saga_id)
+    terms = [order.terms for order in orders]
+    standings = [order.standing for order in orders]
+    rows = await connection.fetch(
+        _INSERT,
+        [order.saga_id for order in orders],
+        [order.mode.value for order in orders],
+        [one.customer_id for one in terms],
+        [one.amount_cents or 0 for one in terms],
+        [one.currency for one in terms],
+        [one.drink for one in terms],
+        [one.quantity for one in terms],
+        [one.deadline for one in terms],
+        [one.faults for one in terms],
+        [order.occurred_at for order in orders],
+        [standing.status.value for standing in standings],
+        [standing.current_step for standing in standings],
+        [standing.outcome and standing.outcome.value for standing in standings],
+        [standing.failure_reason for standing in standings],
+        [standing.cancel_asked for standing in standings],
+        [order.adopted for order in orders],
+        [order.batch_id for order in orders],
+        [order.idempotency_key for order in orders],
+        [order.request_hash for order in orders],
+        resay_after_seconds,
+    )
+    return {row[0] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The row that an idempotency key or saga id already belongs to."""
+
+    saga_id: str
+    mode: str
+    request_hash: bytes | None
+
+
+async def find_known(
+    connection: Connection, saga_id: str, idempotency_key: str | None
+) -> Known | None:
+    """The order that stands in the way of a new one, the key's first."""
+    row = await connection.fetchrow(
+        "SELECT saga_id, mode, request_hash FROM orders WHERE idempotency_key = $2 OR saga_id = $1 "
+        "ORDER BY (idempotency_key = $2) DESC NULLS LAST LIMIT 1",
+        saga_id,
+        idempotency_key,
+    )
+    return None if row is None else Known(row[0], row[1], row[2])
+
+
+async def count_open(connection: Connection) -> int:
+    """How many orders have no end yet."""
+    number: int = await connection.fetchval("SELECT count(*) FROM orders WHERE status = 'RUNNING'")
+    return number
+
+
+_SAYING: Final = """saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults,
+ occurred_at, cancel_asked"""
+
+
+def _saying(row: Any) -> Saying:
+    terms = Terms(row[2], row[3], row[4], row[5], row[6], row[7], row[8])
+    return Saying(row[0], Mode(row[1]), terms, row[9], row[10])
+
+
+_DUE: Final = f"""
+UPDATE orders AS o SET said = o.said + 1,
+  say_again_at = now() + make_interval(secs =>
+    least($3 * power(2, least(o.said, 16)), $4) * (0.8 + 0.4 * random()))
+FROM (SELECT saga_id AS due_id FROM orders
+  WHERE status = 'RUNNING' AND mode = ANY($1::text[]) AND say_again_at <= now()
+    AND (mode = 'choreo' OR NOT known OR cancel_asked)
+  ORDER BY say_again_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
+WHERE o.saga_id = due.due_id
+RETURNING {_SAYING}
+"""  # noqa: S608 - only the list of columns is put in
+
+
+async def claim_due(  # noqa: PLR0913 - the two delays and the two limits of one statement
+    connection: Connection,
+    modes: Sequence[str],
+    limit: int,
+    *,
+    resay_after_seconds: float,
+    resay_max_seconds: float,
+) -> list[Saying]:
+    """Open orders that have been silent for too long; each is due again after twice the time, capped, with jitter.
+
+    An orchestrated order whose orchestrator has taken note of all there is to say has `say_again_at` at infinity.
+    """
+    rows = await connection.fetch(_DUE, list(modes), limit, resay_after_seconds, resay_max_seconds)
+    return [_saying(row) for row in rows]
+
+
+async def begin_anew(
+    connection: Connection, modes: Sequence[str], resay_after_seconds: float
+) -> None:
+    """Broker or database came back: everything open is due soon, spread over the first interval."""
+    await connection.execute(
+        "UPDATE orders SET said = 1, say_again_at = now() + make_interval(secs => $2 * random()) "
+        "WHERE status = 'RUNNING' AND mode = ANY($1::text[]) AND say_again_at < 'infinity'",
+        list(modes),
+        resay_after_seconds,
+    )
+
+
+_CANCEL: Final = f"""
+UPDATE orders SET cancel_asked = true, said = 1, say_again_at = now() + make_interval(secs => $2),
+  updated_at = clock_timestamp()
+WHERE saga_id = ANY($1::text[]) AND status = 'RUNNING' AND NOT cancel_asked
+RETURNING {_SAYING}
+"""  # noqa: S608 - only the list of columns is put in
+
+
+async def ask_cancel(
+    connection: Connection, saga_ids: Sequence[str], resay_after_seconds: float
+) -> list[Saying]:
+    """Mark open orders as cancelled; returns what is to be said of those that were not marked yet."""
+    rows = await connection.fetch(_CANCEL, list(saga_ids), resay_after_seconds)
+    return [_saying(row) for row in rows]
