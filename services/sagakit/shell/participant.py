@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Final, Generic, Protocol, TypeVar
 
 from sagakit.core.fold import Answer, Folded, Judge, Speech, fold
-from sagakit.core.participant import Ask, Heard, Row
+from sagakit.core.participant import Ask, Heard, Row, Word
+from sagakit.core.reactions import Choreography, Orchestration
 from sagakit.shell.ports import Connection, DeadLetter, Handled, Message, Outgoing, Record
 from sagakit.shell.rows import RowTable
 
@@ -60,7 +61,7 @@ class Store(Protocol[T, E]):
 
 
 @dataclass(frozen=True, slots=True)
-class Parts(Generic[T, E]):
+class Participant(Generic[T, E]):
     """What a participant is made of, the same for both modes and for the undos it owes."""
 
     service: str
@@ -97,15 +98,15 @@ class Parts(Generic[T, E]):
 class ParticipantHandler(Generic[T, E]):
     """One participant in one mode, as the loop sees it (`ports.Handler`)."""
 
-    def __init__(self, parts: Parts[T, E], mode: str, topics: Sequence[str]) -> None:
-        self.service = parts.service
+    def __init__(self, participant: Participant[T, E], mode: str, topics: Sequence[str]) -> None:
+        self.service = participant.service
         self.mode = mode
         self.topics = topics
-        self._parts = parts
+        self._participant = participant
 
     def decode(self, record: Record) -> Heard[T]:
         """Read a record. Raises Poison."""
-        return self._parts.wire.read(record.topic, record.value or b"")
+        return self._participant.wire.read(record.topic, record.value or b"")
 
     async def handle(
         self, connection: Connection, messages: Sequence[Message[Heard[T]]]
@@ -113,11 +114,11 @@ class ParticipantHandler(Generic[T, E]):
         """Load, decide and write inside the open transaction. Raises Conflict."""
         heard = [message.body for message in messages]
         saga_ids = {message.saga_id for message in heard}
-        rows, now = await self._parts.rows.load(connection, saga_ids)
-        folded = await self._parts.apply(connection, heard, rows, now)
+        rows, now = await self._participant.rows.load(connection, saga_ids)
+        folded = await self._participant.apply(connection, heard, rows, now)
         handled = Handled(duplicates=folded.duplicates, late=folded.late)
         handled.outgoing = [
-            self._parts.outgoing(answer, now, messages[answer.index].record.message_id or None)
+            self._participant.outgoing(answer, now, messages[answer.index].record.message_id or None)
             for answer in folded.answers
         ]
         handled.dead = [
@@ -138,24 +139,37 @@ class ParticipantHandler(Generic[T, E]):
 class OwedUndos(Generic[T, E]):
     """Undos that failed in choreography, tried again from the participant's own rows (rules 4 and 5; `ports.Due`)."""
 
-    def __init__(self, parts: Parts[T, E]) -> None:
-        self.name = f"{parts.service}-owed-undos"
-        self._parts = parts
+    def __init__(self, participant: Participant[T, E]) -> None:
+        self.name = f"{participant.service}-owed-undos"
+        self._participant = participant
 
     async def due(self, connection: Connection, limit: int) -> Handled:
         """Claim what is due, try it, and say what came undone. What fails again is written with its next time."""
-        rows, now = await self._parts.rows.claim(connection, limit)
+        rows, now = await self._participant.rows.claim(connection, limit)
         if now is None:
             return Handled()
         heard = [_insist(row) for row in rows.values()]
-        folded = await self._parts.apply(connection, heard, rows, now)
-        outgoing = [self._parts.outgoing(answer, now, None) for answer in folded.answers]
+        folded = await self._participant.apply(connection, heard, rows, now)
+        outgoing = [self._participant.outgoing(answer, now, None) for answer in folded.answers]
         return Handled(outgoing=outgoing)
 
     async def reset(self, connection: Connection) -> None:
         """Broker or database came back: everything owed is due again soon."""
-        await self._parts.rows.reset(connection, RESET_JITTER_SECONDS)
+        await self._participant.rows.reset(connection, RESET_JITTER_SECONDS)
 
 
 def _insist(row: Row[T]) -> Heard[T]:
     return Heard(row.saga_id, row.mode, Ask.INSIST, row.terms, row.reason)
+
+
+def serve(
+    participant: Participant[T, E],
+    modes: Sequence[str],
+    choreography: Choreography,
+    orchestration: Orchestration,
+) -> tuple[list[ParticipantHandler[T, E]], list[OwedUndos[T, E]]]:
+    """The handlers of these modes (short forms), and the owed undos where choreography is among them."""
+    topics = {"choreo": choreography.topics, "orch": orchestration.topics}
+    handlers = [ParticipantHandler(participant, mode, topics[mode]) for mode in modes]
+    owes = "choreo" in modes and Word.UNDONE in choreography.says
+    return handlers, [OwedUndos(participant)] if owes else []

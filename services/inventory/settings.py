@@ -1,0 +1,31 @@
+"""What an operator may set of inventory; the kit's settings (Kafka, database, mode, faults) are inherited."""
+
+from pydantic import AliasChoices, Field
+
+from inventory.domain import STEP, UNDO_STEP
+from sagakit.core.chance import Odds
+from sagakit.shell.settings import KitSettings, Share
+
+
+class InventorySettings(KitSettings):
+    """Each field is read from the environment variable of its name, in capitals."""
+
+    fail_rate: Share = Field(
+        default=0.0,
+        validation_alias=AliasChoices("INVENTORY_FAIL_RATE", "FAIL_RATE", "fail_rate"),
+        description="share of reservations that are refused, 0..1; INVENTORY_FAIL_RATE goes before FAIL_RATE",
+    )
+    release_fail_rate: Share = Field(
+        default=0.0, description="share of attempts at a release that fail, 0..1"
+    )
+
+    def odds(self) -> Odds:
+        """How unlucky inventory is."""
+        return Odds(
+            STEP,
+            UNDO_STEP,
+            self.fault_seed,
+            self.fail_rate,
+            self.release_fail_rate,
+            self.faults_enabled,
+        )

@@ -1,0 +1,108 @@
+"""Inventory's SQL: its table's shape, the stock and its moves. The only place of the service that knows a table's name.
+
+Stock is locked before anything is written, ingredients in alphabetical order, so that two processes cannot deadlock and
+neither judges by what the other has just taken. `CHECK (available >= 0)` stands behind it.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from inventory.domain import Kind, Move, Shelf
+from inventory.recipes import Units, needed
+from saga.columns import TERMS_COLUMNS, terms_values
+from saga.terms import Terms
+from sagakit.core.chance import Odds
+from sagakit.core.participant import Ask, Heard, Outcome, Row
+from sagakit.shell.ports import Connection
+from sagakit.shell.rows import Shape
+
+SHAPE: Final = Shape("reservations", "reservation_id", TERMS_COLUMNS, terms_values, Terms)
+
+_RESERVED: Final = """
+    SELECT saga_id, ingredient, units FROM stock_moves
+    WHERE kind = 'reserve' AND saga_id = ANY($1::text[])"""
+_LOCK_STOCK: Final = """
+    SELECT ingredient, available FROM stock
+    WHERE ingredient = ANY($1::text[]) ORDER BY ingredient FOR UPDATE"""
+_MOVE: Final = """
+    WITH moved AS (
+        INSERT INTO stock_moves (saga_id, kind, ingredient, units)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+    )
+    UPDATE stock AS s SET available = s.available - t.taken, reserved = s.reserved + t.taken
+    FROM unnest($5::text[], $6::bigint[]) AS t(ingredient, taken)
+    WHERE s.ingredient = t.ingredient"""
+_REFILL: Final = """
+    WITH moved AS (
+        INSERT INTO stock_moves (saga_id, kind, ingredient, units) VALUES ($1, 'refill', $2, $3)
+        ON CONFLICT DO NOTHING RETURNING ingredient, units
+    )
+    INSERT INTO stock AS s (ingredient, available) SELECT ingredient, units FROM moved
+    ON CONFLICT (ingredient) DO UPDATE SET available = s.available + excluded.available"""
+
+
+class InventoryStore:
+    """Loads the part of the shelf that a batch touches, and moves units (`sagakit.shell.participant.Store`)."""
+
+    def __init__(self, odds: Odds, new_reference: Callable[[], str]) -> None:
+        self._odds = odds
+        self._new_reference = new_reference
+
+    async def load(
+        self,
+        connection: Connection,
+        heard: Sequence[Heard[Terms]],
+        rows: Mapping[str, Row[Terms]],
+        now: datetime,
+    ) -> Shelf:
+        """Lock what may be taken or put back; a batch of duplicates locks nothing."""
+        undone = sorted({message.saga_id for message in heard if _may_release(message, rows)})
+        reserved = await self._reserved(connection, undone) if undone else {}
+        touched = {name for units in reserved.values() for name in units}
+        for message in heard:
+            if message.ask is Ask.DO and message.saga_id not in rows:
+                touched.update(needed(message.terms.drink, message.terms.quantity) or ())
+        available: dict[str, int] = {}
+        if touched:
+            available = dict(await connection.fetch(_LOCK_STOCK, sorted(touched)))
+        return Shelf(now, self._odds, self._new_reference, available, reserved)
+
+    async def save(self, connection: Connection, effects: Sequence[Move]) -> None:
+        """Every move, and the sum of them an ingredient, in one statement."""
+        lines = sorted(
+            (move.saga_id, move.kind.value, ingredient, units)
+            for move in effects
+            for ingredient, units in move.units.items()
+        )
+        if not lines:
+            return
+        taken: defaultdict[str, int] = defaultdict(int)
+        for _, kind, ingredient, units in lines:
+            taken[ingredient] += units if kind == Kind.RESERVE else -units
+        columns = [list(column) for column in zip(*lines, strict=True)]
+        await connection.execute(_MOVE, *columns, list(taken), list(taken.values()))
+
+    async def _reserved(
+        self, connection: Connection, saga_ids: Sequence[str]
+    ) -> dict[str, Units]:
+        reserved: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for saga_id, ingredient, units in await connection.fetch(_RESERVED, saga_ids):
+            reserved[saga_id][ingredient] = units
+        return dict(reserved)
+
+
+def _may_release(message: Heard[Terms], rows: Mapping[str, Row[Terms]]) -> bool:
+    row = rows.get(message.saga_id)
+    return (
+        row is not None
+        and message.ask is not Ask.DO
+        and row.outcome in (Outcome.DONE, Outcome.OWED)
+    )
+
+
+async def refill(connection: Connection, ingredient: str, units: int, name: str) -> bool:
+    """Add stock under a name that makes it idempotent; False where this refill was done before."""
+    status = await connection.execute(_REFILL, name, ingredient, units)
+    return status.endswith(" 1")
