@@ -70,8 +70,11 @@ async def earlier_events(
 
 _DRAW: Final = """
 WITH drawn AS (
-  INSERT INTO order_events AS known (saga_id, event, reference, reason, occurred_at, repeats)
-  SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[])
+  INSERT INTO order_events AS known (saga_id, event, reference, reason, occurred_at, repeats, heard_at)
+  SELECT n.saga_id, n.event, n.reference, n.reason, n.occurred_at, n.repeats,
+    statement_timestamp() + n.position * interval '1 microsecond'
+  FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[], $7::int[])
+    AS n(saga_id, event, reference, reason, occurred_at, repeats, position)
   ON CONFLICT (saga_id, event) DO UPDATE SET repeats = known.repeats + excluded.repeats + 1
   RETURNING xmax <> 0 AS again, repeats)
 SELECT count(*) FILTER (WHERE again) FROM drawn
@@ -81,10 +84,12 @@ SELECT count(*) FILTER (WHERE again) FROM drawn
 async def draw(connection: Connection, events: dict[tuple[str, str], list[Any]]) -> int:
     """Write the timeline: `events` maps (saga, event) to [Heard, times heard in this batch]. Returns the duplicates.
 
-    Sorted, because two processes that write the same sagas in different order would deadlock.
+    Sorted, because two processes that write the same sagas in different order would deadlock; the time of hearing keeps
+    the order of the batch, a microsecond apart.
     """
     if not events:
         return 0
+    positions = {key: position for position, key in enumerate(events)}
     keys = sorted(events)
     heards: list[Heard] = [events[key][0] for key in keys]
     again: int = await connection.fetchval(
@@ -95,6 +100,7 @@ async def draw(connection: Connection, events: dict[tuple[str, str], list[Any]])
         [heard.reason for heard in heards],
         [heard.occurred_at for heard in heards],
         [events[key][1] - 1 for key in keys],
+        [positions[key] for key in keys],
     )
     return again + sum(events[key][1] - 1 for key in keys)
 

@@ -1,0 +1,78 @@
+"""What the order service asks of the orchestrator's API, and how it reads the answers. Another service's database is
+never read.
+
+A foreign orchestrator may lack this API; then nothing is learnt and nothing breaks. It must not know the database.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import httpx
+
+from order.domain import Status, orchestrated_outcome
+from order.store_follow import Report
+from saga.contract import Outcome
+
+ANSWER_TIMEOUT_SECONDS: Final = 5.0
+"""For an answer beyond what the orchestrator was asked to wait."""
+
+
+class Unreachable(Exception):  # noqa: N818 - named for what the caller finds
+    """The orchestrator does not answer, or not in words that can be read. The text says which."""
+
+
+class OrchestratorClient:
+    """A thin client; the caller owns the HTTP client and closes it."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def query(self, saga_ids: Sequence[str], *, wait_seconds: float) -> list[Report]:
+        """Where these sagas stand; unknown ones are left out. Comes back early once any has ended. Raises Unreachable."""
+        body = {"ids": list(saga_ids), "wait_seconds": wait_seconds}
+        answer = await self._ask("POST", "/sagas/query", json=body, wait_seconds=wait_seconds)
+        try:
+            return [_report(saga) for saga in answer["sagas"]]
+        except (KeyError, TypeError, ValueError) as error:
+            message = f"POST /sagas/query answered something else: {error!r}"
+            raise Unreachable(message) from error
+
+    async def show(self, saga_id: str) -> dict[str, Any] | None:
+        """One saga with its history; None where the orchestrator does not know it. Raises Unreachable."""
+        return await self._ask("GET", f"/sagas/{saga_id}", missing_is_none=True)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        wait_seconds: float = 0.0,
+        missing_is_none: bool = False,
+    ) -> Any:
+        try:
+            response = await self._http.request(
+                method, path, json=json, timeout=wait_seconds + ANSWER_TIMEOUT_SECONDS
+            )
+            if missing_is_none and response.status_code == httpx.codes.NOT_FOUND:
+                return None
+            response.raise_for_status()
+            return response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            message = f"{method} {path}: {error or type(error).__name__}"
+            raise Unreachable(message) from error
+
+
+def _report(saga: dict[str, Any]) -> Report:
+    status = Status(saga["status"])
+    said = saga.get("outcome")
+    outcome = Outcome(said) if said else orchestrated_outcome(status, saga.get("payment_id") or "")
+    return Report(
+        saga["saga_id"],
+        status.value,
+        saga["current_step"],
+        outcome,
+        saga.get("failure_reason") or "",
+        bool(saga.get("parked", saga.get("parked_at"))),
+        bool(saga.get("cancel_asked")),
+    )
