@@ -22,10 +22,10 @@ class InventorySettings(KitSettings):
     def odds(self) -> Odds:
         """How unlucky inventory is."""
         return Odds(
-            STEP,
-            UNDO_STEP,
-            self.fault_seed,
-            self.fail_rate,
-            self.release_fail_rate,
-            self.faults_enabled,
+            step=STEP,
+            undo_step=UNDO_STEP,
+            seed=self.fault_seed,
+            fail_rate=self.fail_rate,
+            undo_fail_rate=self.release_fail_rate,
+            faults_enabled=self.faults_enabled,
         )

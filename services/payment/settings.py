@@ -22,10 +22,10 @@ class PaymentSettings(KitSettings):
     def odds(self) -> Odds:
         """How unlucky payment is."""
         return Odds(
-            STEP,
-            UNDO_STEP,
-            self.fault_seed,
-            self.fail_rate,
-            self.refund_fail_rate,
-            self.faults_enabled,
+            step=STEP,
+            undo_step=UNDO_STEP,
+            seed=self.fault_seed,
+            fail_rate=self.fail_rate,
+            undo_fail_rate=self.refund_fail_rate,
+            faults_enabled=self.faults_enabled,
         )
