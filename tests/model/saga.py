@@ -16,6 +16,9 @@ from orchestrator.brew import BREW, FLOW
 from sagakit.core.participant import Ask, Facts, Heard, Outcome, Reply, Word
 from sagakit.core.steps import FAILED, SUCCESS, Answer, Command
 
+NEVER = 1_000_000
+"""Parking after so many attempts is parking never."""
+
 EFFECTS_MAX = 2
 """Effects are counted up to here: twice is a violation already."""
 
@@ -92,6 +95,9 @@ class World:
     stray_undo: bool = False
     attempts_max: int | None = None
     """None abstracts attempts away: an undo may fail any number of times, and nothing is parked."""
+    attempts_remembered: bool = False
+    """Count failed undos in orchestration's rows too (there the orchestrator's own count parks)."""
+    parks: bool = True
     cancel_travels: bool = False
     """The orchestrator learns of a cancel only by hearing place-order again, and not at once."""
 
@@ -137,13 +143,17 @@ def choices(
     found: dict[Taken, None] = {}
     for refusal in refusals:
         for undo_fails in (False, True) if may_fail else (False,):
-            facts = Facts(NOW, "id", refusal, undo_fails, world.attempts_max or 10)
+            facts = Facts(NOW, "id", refusal, undo_fails, _park_after(world))
             if rules.judged_first and refusal and ask is Ask.DO and _is_done(memory):
                 said = Word.REFUSED if world.mode == "choreo" else Reply(ask, ok=False)
                 found[Taken(memory, "", said)] = None
             else:
                 found[_abstract(world, hear(rules, world.mode, memory, heard, facts))] = None
     return tuple(found)
+
+
+def _park_after(world: World) -> int:
+    return world.attempts_max if world.parks and world.attempts_max else NEVER
 
 
 def _is_done(memory: Memory | None) -> bool:
@@ -155,8 +165,13 @@ def _abstract(world: World, taken: Taken) -> Taken:
     said, memory = taken.said, taken.memory
     if isinstance(said, Reply):
         said = replace(said, reason="")
-    if memory is not None and (world.attempts_max is None or world.mode == "orch"):
-        memory = Memory(memory.outcome)
+    counted = world.attempts_max is not None and (
+        world.mode == "choreo" or world.attempts_remembered
+    )
+    if memory is not None:
+        # Saturated at the cap: more failures than that are not told apart.
+        attempts = min(memory.attempts, world.attempts_max or 0) if counted else 0
+        memory = Memory(memory.outcome, attempts, memory.parked)
     return Taken(memory, taken.effect, said)
 
 

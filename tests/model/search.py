@@ -12,8 +12,8 @@ from typing import TypeVar
 from model.saga import CHARGE, ENDS, REFUND, RELEASE, RESERVE, SHIP, State, World
 from model.saga import initial, successors, wiped
 
-STATES_MAX = 600_000
-"""A search beyond this is a mistake in the rules or in the search, not a larger computer's task."""
+STATES_MAX = 20_000
+"""A search beyond this is a mistake in the rules or in the search: one saga has some hundreds."""
 
 S = TypeVar("S", bound=Hashable)
 END_LEFT = "end left"
