@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from orchestrator.brew import BREW, FLOW
+from saga.contract import Outcome
 from saga.terms import Terms, contradiction
 from sagakit.core.deadletters import Poison, Reason
 from sagakit.core.steps import Answer, Command, State, Status
@@ -24,6 +25,10 @@ UNSAID: Final = "refused"
 
 ACTIONS: Final = frozenset(step.action for step in BREW)
 """The forward actions: only an answer to one of these brings a reference, a refund's never."""
+
+UNDOS: Final = tuple(
+    Command(step.name, step.compensation) for step in BREW if step.compensation is not None
+)
 
 REFERENCE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {"payment": "payment_id", "inventory": "reservation_id", "shipment": "shipment_id"}
@@ -138,7 +143,7 @@ def decide(saga: Saga | None, heard: Heard, now: datetime, policy: Policy) -> De
 
 
 def _begin(order: PlaceOrder, now: datetime, policy: Policy) -> Decision:
-    """An order out of bounds begins as well: payment refuses it, and so it ends."""
+    """Begin whatever can be read: payment refuses what is out of bounds, and so it ends."""
     state = FLOW.begin(cancel_asked=order.cancel)
     saga = Saga(
         saga_id=order.saga_id,
@@ -231,6 +236,20 @@ def _references(saga: Saga, reply: Reply) -> Mapping[str, str]:
     return {**saga.references, reply.command.step: reply.reference} if kept else saga.references
 
 
+def outcome(status: Status, last_event: str) -> Outcome | None:
+    """Say how a saga ended, None while it runs: compensated if an undo came last."""
+    match status:
+        case Status.RUNNING:
+            return None
+        case Status.SUCCESS:
+            return Outcome.COMPLETED
+        case Status.FAILED:
+            undone = any(last_event == _answer_event(undo, Answer.OK) for undo in UNDOS)
+            return Outcome.COMPENSATED if undone else Outcome.REJECTED
+        case _:
+            assert_never(status)
+
+
 def _due(now: datetime, policy: Policy) -> datetime:
     return now + timedelta(seconds=policy.say_again_after_seconds)
 
@@ -245,9 +264,13 @@ def _event(heard: Heard) -> str:
         case PlaceOrder(cancel=cancel):
             return "place-order cancel" if cancel else "place-order"
         case Reply(command=command, answer=answer):
-            return f"{command.step}-reply {command.action} {answer.value}"
+            return _answer_event(command, answer)
         case _:
             assert_never(heard)
+
+
+def _answer_event(command: Command, answer: Answer) -> str:
+    return f"{command.step}-reply {command.action} {answer.value}"
 
 
 def _entry(source: str, saga: Saga, reason: str) -> Entry:

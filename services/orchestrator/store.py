@@ -105,7 +105,7 @@ class Changes:
 
 
 async def load(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, Saga], datetime]:
-    """The stored sagas among `ids`, and the database's clock, in one round trip."""
+    """Fetch the stored sagas among `ids`, and the database's clock, in one round trip."""
     rows = await connection.fetch(_LOAD, ids)
     sagas = (_to_saga(row) for row in rows if row["saga_id"] is not None)
     return {saga.saga_id: saga for saga in sagas}, rows[0]["clock"]

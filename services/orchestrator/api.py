@@ -1,0 +1,213 @@
+"""The orchestrator's HTTP API: where each saga stands and how it came there.
+
+It reads and never moves a saga. `order` asks `POST /sagas/query` for those it has open, and is
+answered as soon as one of them has ended. It must not know Kafka or protobuf.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import asyncpg
+from fastapi import APIRouter, FastAPI, HTTPException, Path, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+
+from orchestrator import problems, reads
+from orchestrator.brew import FLOW
+from orchestrator.domain import outcome
+from orchestrator.ends import Ends
+from saga.contract import SAGA_ID_PATTERN, Outcome
+from sagakit.core.steps import Status
+
+IDS_MAX: Final = 1_000
+PAGE_MAX: Final = 1_000
+WAIT_SECONDS_MAX: Final = 1.0
+CURSOR_LENGTH_MAX: Final = 256
+STEPS: Final = tuple(dict.fromkeys(state.name for state in FLOW.states.values()))
+
+SagaId = Annotated[str, Field(pattern=f"^{SAGA_ID_PATTERN.pattern}$", examples=["6f1c-…"])]
+
+
+class Transition(BaseModel):
+    """One entry of a saga's history; source and target are equal for a refused undo."""
+
+    version: int
+    source: str
+    target: str
+    event: str
+    reason: str
+    created_at: datetime
+
+
+class SagaView(BaseModel):
+    """One saga as `saga_state` has it. Times are UTC; ids are empty until known."""
+
+    saga_id: str
+    status: str
+    current_step: str
+    outcome: Outcome | None
+    last_event: str
+    failure_reason: str
+    cancel_asked: bool
+    parked: bool
+    parked_at: datetime | None
+    attempts: int
+    customer_id: str
+    amount_cents: int
+    currency: str
+    drink: str
+    quantity: int
+    deadline: datetime | None
+    payment_id: str
+    reservation_id: str
+    shipment_id: str
+    said: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class SagaWithHistory(SagaView):
+    """One saga and every transition that brought it where it is, in order."""
+
+    history: list[Transition]
+
+
+class SagaPage(BaseModel):
+    """Sagas, newest first; `next_cursor` is None on the last page."""
+
+    sagas: list[SagaView]
+    next_cursor: str | None
+
+
+class Question(BaseModel):
+    """Which sagas are asked for, and how long to wait if none of them has ended."""
+
+    ids: list[SagaId] = Field(max_length=IDS_MAX)
+    wait_seconds: float = Field(default=0.0, ge=0, le=WAIT_SECONDS_MAX)
+
+
+class Answers(BaseModel):
+    """Those of the sagas asked for that are known; the others are left out."""
+
+    sagas: list[SagaWithHistory]
+
+
+def create_app(pool: "asyncpg.Pool[asyncpg.Record]", ends: Ends) -> FastAPI:
+    """Build the API over the service's pool and the bell that its handler rings."""
+    app = FastAPI(title="BrewSaga orchestrator", version="1", docs_url="/docs", redoc_url=None)
+    problems.install(app)
+    app.include_router(_reading(pool))
+    app.include_router(_asking(pool, ends))
+    return app
+
+
+def _reading(pool: "asyncpg.Pool[asyncpg.Record]") -> APIRouter:
+    router = APIRouter(tags=["sagas"])
+
+    @router.get("/sagas")
+    async def list_sagas(
+        status: Status | None = None,
+        step: Annotated[str | None, Query(pattern=f"^({'|'.join(STEPS)})$")] = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
+        cursor: Annotated[str | None, Query(max_length=CURSOR_LENGTH_MAX)] = None,
+    ) -> SagaPage:
+        """List sagas, newest first, one page at a time."""
+        after = None if cursor is None else _read_cursor(cursor)
+        wanted = None if status is None else status.value
+        async with pool.acquire() as connection:
+            rows = await reads.page(connection, wanted, step, after, limit + 1)
+        more = len(rows) > limit
+        views = [SagaView(**_fields(row)) for row in rows[:limit]]
+        return SagaPage(sagas=views, next_cursor=_write_cursor(views[-1]) if more else None)
+
+    @router.get("/sagas/{saga_id}")
+    async def get_saga(
+        saga_id: Annotated[str, Path(pattern=f"^{SAGA_ID_PATTERN.pattern}$")],
+    ) -> SagaWithHistory:
+        """Get one saga with its history."""
+        found = await _look(pool, [saga_id])
+        if not found:
+            detail = f"saga_id {saga_id} is not known here; a choreographed saga is order's to tell"
+            raise HTTPException(404, detail)
+        return found[0]
+
+    return router
+
+
+def _asking(pool: "asyncpg.Pool[asyncpg.Record]", ends: Ends) -> APIRouter:
+    router = APIRouter(tags=["sagas"])
+
+    @router.post("/sagas/query")
+    async def query_sagas(question: Question) -> Answers:
+        """Look up many sagas; wait a moment while none of them has ended."""
+        ids = sorted(set(question.ids))
+        with ends.listen(ids) as rang:
+            found = await _look(pool, ids)
+            waits = question.wait_seconds > 0 and ids
+            if not waits or any(saga.outcome is not None for saga in found):
+                return Answers(sagas=found)
+            try:
+                async with asyncio.timeout(question.wait_seconds):
+                    await rang.wait()
+            except TimeoutError:
+                # Another process may have ended one, or a saga moved: look again in any case.
+                pass
+        return Answers(sagas=await _look(pool, ids))
+
+    return router
+
+
+async def _look(
+    pool: "asyncpg.Pool[asyncpg.Record]", ids: Sequence[str]
+) -> list[SagaWithHistory]:
+    """Rows first and histories after: a history may be ahead of its row, and never behind it."""
+    if not ids:
+        return []
+    async with pool.acquire() as connection:
+        rows = await reads.by_ids(connection, ids)
+        histories = await reads.histories(connection, [row["saga_id"] for row in rows])
+    return [
+        SagaWithHistory(
+            **_fields(row),
+            history=[
+                Transition(**dict(entry))
+                for entry in histories.get(row["saga_id"], ())
+                if entry["version"] <= row["version"]
+            ],
+        )
+        for row in rows
+    ]
+
+
+def _fields(row: asyncpg.Record) -> dict[str, Any]:
+    return {
+        **dict(row),
+        "outcome": outcome(Status(row["status"]), row["last_event"]),
+        "parked": row["parked_at"] is not None,
+    }
+
+
+def _write_cursor(saga: SagaView) -> str:
+    place = f"{saga.created_at.isoformat()} {saga.saga_id}"
+    return base64.urlsafe_b64encode(place.encode()).decode()
+
+
+def _read_cursor(cursor: str) -> reads.Place:
+    try:
+        created_at, _, saga_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        when = datetime.fromisoformat(created_at)
+        if when.tzinfo is None or SAGA_ID_PATTERN.fullmatch(saga_id) is None:
+            raise ValueError(cursor)
+    except (ValueError, binascii.Error) as error:
+        wrong = {
+            "loc": ("query", "cursor"),
+            "msg": "must be the next_cursor of the page before, unchanged",
+            "type": "value_error",
+        }
+        raise RequestValidationError([wrong]) from error
+    return reads.Place(when, saga_id)
