@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from order import domain as order
 from orchestrator import domain
 from orchestrator.brew import BREW
 from saga.terms import NO_TERMS
@@ -19,12 +20,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """Time is abstracted: no rule may depend on it but the deadline, and that is a refusal among others."""
 
 PARTICIPANTS = tuple(step.name for step in BREW)
-
-ORDER_END_BY_EVENT = {
-    "payment-failed": "FAILED",
-    "payment-refunded": "FAILED",
-    "shipment-scheduled": "SUCCESS",
-}
 
 
 class Memory(NamedTuple):
@@ -63,7 +58,8 @@ def keep(row: Row[None]) -> Row[None]:
 
 def order_hears(event: str) -> str | None:
     """The end that an open order takes from an event, or None where it only draws its timeline."""
-    return ORDER_END_BY_EVENT.get(event)
+    standing, effect = order.hear(order.Standing(), order.Heard("s", event))
+    return standing.status.value if effect is order.Effect.ENDED else None
 
 
 class Place(NamedTuple):

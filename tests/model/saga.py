@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 from model.rules import NOW, PARTICIPANTS, PRODUCTION
 from model.rules import Taken, Memory, Place, Position, Rules, Told, hear
+from inventory import participant as inventory
 from orchestrator import domain
 from orchestrator.brew import BREW, FLOW
+from payment import participant as payment
+from saga import contract
 from sagakit.core.participant import Ask, Facts, Heard, Outcome, Reply, Word
 from sagakit.core.steps import FAILED, SUCCESS, Answer, Command
+from shipment import participant as shipment
 
 NEVER = 1_000_000
 """Parking after so many attempts is parking never."""
@@ -50,34 +54,26 @@ class Answered(NamedTuple):
 
 Said = str | Asked | Answered
 
-ASKS: dict[str, dict[str, Ask]] = {
-    "payment": {
-        "order-requested": Ask.DO,
-        "order-requested!": Ask.DO,
-        "inventory-failed": Ask.UNDO,
-        "inventory-released": Ask.UNDO,
-    },
-    "inventory": {"payment-completed": Ask.DO, "shipment-failed": Ask.UNDO},
-    "shipment": {"inventory-reserved": Ask.DO},
-}
-"""Choreography: what a participant hears, and what that asks of it. A `!` is the cancel mark."""
+PARTS = (payment.CHOREOGRAPHY, inventory.CHOREOGRAPHY, shipment.CHOREOGRAPHY)
+REQUESTED = contract.ORDER_REQUESTED.event
+PLACED = contract.PLACE_ORDER.event
+CANCEL = "!"
+"""Marks a request that carries the cancel mark."""
 
-EVENTS: dict[str, dict[Word, str]] = {
-    "payment": {
-        Word.DONE: "payment-completed",
-        Word.REFUSED: "payment-failed",
-        Word.UNDONE: "payment-refunded",
-    },
-    "inventory": {
-        Word.DONE: "inventory-reserved",
-        Word.REFUSED: "inventory-failed",
-        Word.UNDONE: "inventory-released",
-    },
-    "shipment": {Word.DONE: "shipment-scheduled", Word.REFUSED: "shipment-failed"},
-}
 
-Stranger = Callable[[Memory | None, Ask, str], list[Taken]]
-"""A participant that is not ours: what it remembers, what is asked, the mode, and all it may then do and say."""
+def _event(topic: str) -> str:
+    return contract.TOPIC_BY_NAME[topic].event
+
+
+ASKS = {part.service: {_event(topic): ask for topic, ask in part.hears.items()} for part in PARTS}
+"""Choreography: what a participant hears, and what that asks of it, from the services' own tables."""
+
+EVENTS = {part.service: {word: _event(topic) for word, topic in part.says.items()} for part in PARTS}
+
+
+Stranger = Callable[[Memory | None, Ask, bool, str], list[Taken]]
+"""A participant that is not ours: from what it remembers, what is asked, whether with a cancel mark, and the mode, all
+that it may do and say."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +113,7 @@ class State(NamedTuple):
 
 def initial(mode: str) -> State:
     """An order was accepted and has been said once."""
-    first: Said = "order-requested" if mode == "choreo" else "place-order"
+    first = REQUESTED if mode == "choreo" else PLACED
     return State("open", None, False, False, (None,) * 3, (0,) * 5, frozenset({first}), frozenset())
 
 
@@ -133,7 +129,8 @@ def choices(
     """Every way in which participant `name` may take what is asked, over all facts of the world."""
     stranger = dict(world.strangers).get(name)
     if stranger is not None:
-        return tuple(stranger(memory, ask, world.mode))
+        taken = (_abstract(world, way) for way in stranger(memory, ask, cancel, world.mode))
+        return tuple(dict.fromkeys(taken))
     rules = dict(world.rules_of).get(name, world.rules)
     heard: Heard[None] = Heard("s", world.mode, ask, None, cancel=cancel)
     may_fail = world.undo_can_fail and (
@@ -212,21 +209,21 @@ def _choreography(
     yield from _owed(world, state, stock_free)
     if world.stray_undo and not fair:
         yield from _strays(world, state)
-    request = "order-requested!" if state.cancel else "order-requested"
+    request = REQUESTED + CANCEL if state.cancel else REQUESTED
     if state.order == "open" and "order" in world.said_again and request not in state.network:
         yield f"order says {request}", state._replace(network=state.network | {request})
     for message in sorted(state.network, key=str):
         for name in PARTICIPANTS:
-            ask = ASKS[name].get(str(message))
+            ask = ASKS[name].get(str(message).removesuffix(CANCEL))
             if ask is None or (not world.duplicates and (message, name) in state.used):
                 continue
             used = state.used if world.duplicates else state.used | {(message, name)}
             memory = state.rows[PARTICIPANTS.index(name)]
-            cancel = str(message).endswith("!")
+            cancel = str(message).endswith(CANCEL)
             for taken in choices(world, name, memory, ask, cancel, stock_free):
                 after = take(world, state, name, taken)._replace(used=used)
                 yield f"{name} hears {message}: {memory} -> {taken}", after
-        end = world.rules.order_hears(str(message)) if state.order == "open" else None
+        end = world.rules.order_hears(str(message).removesuffix(CANCEL)) if state.order == "open" else None
         if end is not None:
             yield f"order hears {message}: {end}", state._replace(order=end)
 
@@ -277,12 +274,12 @@ def _orchestration(
         elif isinstance(message, Answered):
             yield from _tell(world, here, _as_reply(message))
         else:
-            yield from _tell(world, here, Place(message.endswith("!")))
+            yield from _tell(world, here, Place(message.endswith(CANCEL)))
 
 
 def _order_and_timers(world: World, state: State) -> Iterator[tuple[str, State]]:
     if state.order == "open":
-        place = "place-order!" if state.cancel else "place-order"
+        place = PLACED + CANCEL if state.cancel else PLACED
         if "order" in world.said_again and place not in state.network:
             yield f"order says {place}", state._replace(network=state.network | {place})
         if state.orchestrator in ENDS:

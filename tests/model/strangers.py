@@ -17,7 +17,7 @@ def _says(mode: str, ask: Ask, word: Word) -> Word | Reply:
     return word if mode == "choreo" else Reply(ask, ok=word is not Word.REFUSED)
 
 
-def forgetful(_: Memory | None, ask: Ask, mode: str) -> list[Taken]:
+def forgetful(_: Memory | None, ask: Ask, _cancel: bool, mode: str) -> list[Taken]:
     """No memory at all: every message is acted upon as if it were the first."""
     if ask is Ask.DO:
         return [
@@ -27,7 +27,7 @@ def forgetful(_: Memory | None, ask: Ask, mode: str) -> list[Taken]:
     return [Taken(None, "undo", _says(mode, ask, Word.UNDONE))]
 
 
-def remembers_answers(memory: Memory | None, ask: Ask, mode: str) -> list[Taken]:
+def remembers_answers(memory: Memory | None, ask: Ask, _cancel: bool, mode: str) -> list[Taken]:
     """One row a saga, refusals too, but no fence: a do after the undo repeats its first answer."""
     if ask is Ask.DO:
         if memory is None:
@@ -41,7 +41,7 @@ def remembers_answers(memory: Memory | None, ask: Ask, mode: str) -> list[Taken]
     return [Taken(UNDONE, effect, _says(mode, ask, Word.UNDONE))]
 
 
-def remembers_successes(memory: Memory | None, ask: Ask, mode: str) -> list[Taken]:
+def remembers_successes(memory: Memory | None, ask: Ask, _cancel: bool, mode: str) -> list[Taken]:
     """A row for what was done only: a refusal is decided again, and so is a do after the undo."""
     if ask is Ask.DO:
         effect = "" if memory == DONE else "do"
