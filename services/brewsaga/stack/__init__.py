@@ -1,0 +1,23 @@
+"""The stack for one machine: a real Kafka and a real Postgres without a container, as a library and as commands.
+
+It must know nothing of sagas: topics, services and schemas come in as arguments.
+"""
+
+from brewsaga.stack.config import KafkaChoice, StackConfig, StackError, cache_dir
+from brewsaga.stack.databases import drop_databases, ensure_databases, migrate
+from brewsaga.stack.stack import Stack, running
+from brewsaga.stack.topics import ensure_topics, is_embedded
+
+__all__ = [
+    "KafkaChoice",
+    "Stack",
+    "StackConfig",
+    "StackError",
+    "cache_dir",
+    "drop_databases",
+    "ensure_databases",
+    "ensure_topics",
+    "is_embedded",
+    "migrate",
+    "running",
+]

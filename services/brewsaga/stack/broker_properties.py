@@ -1,0 +1,75 @@
+"""The settings of one of our brokers, with the reason beside each that is not Kafka's own default.
+
+A pure function of numbers; it must not know of processes or files.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+GROUP_SESSION_MS = 2_000  # a dead member's partitions move in about this time
+GROUP_HEARTBEAT_MS = 500
+INTERNAL_PARTITIONS = 8  # Kafka's 50 cost seconds at start and serve nobody on one machine
+CLEANER_BUFFER_BYTES = 16 * 1024 * 1024  # the default of 128 MiB does not fit a heap of 512 MiB
+BROKER_HEARTBEAT_MS = 300
+
+
+@dataclass(frozen=True)
+class BrokerPlace:
+    """Where one broker listens and keeps its log; node ids begin at 1."""
+
+    node: int
+    port: int
+    controller_port: int
+
+
+def properties(place: BrokerPlace, everyone: Sequence[BrokerPlace], log_dir: Path) -> str:
+    """The server.properties of one broker of a cluster that all have both roles."""
+    replicas = len(everyone)
+    in_sync = 2 if replicas > 2 else 1
+    voters = ",".join(f"{other.node}@127.0.0.1:{other.controller_port}" for other in everyone)
+    settings: dict[str, object] = {
+        "process.roles": "broker,controller",
+        "node.id": place.node,
+        "listeners": f"PLAINTEXT://127.0.0.1:{place.port},"
+        f"CONTROLLER://127.0.0.1:{place.controller_port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        # Voters named here and not in the stored log: the ports may then change between two starts.
+        "controller.quorum.voters": voters,
+        "log.dir": log_dir,
+        "log.cleaner.dedupe.buffer.size": CLEANER_BUFFER_BYTES,
+        "auto.create.topics.enable": "false",  # a topic with a wrong partition count is worse than none
+        "default.replication.factor": replicas,
+        "min.insync.replicas": in_sync,
+        **_internal_topics(replicas, in_sync),
+        **_liveness(replicas),
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _internal_topics(replicas: int, in_sync: int) -> dict[str, object]:
+    settings: dict[str, object] = {
+        "offsets.topic.num.partitions": INTERNAL_PARTITIONS,
+        "offsets.topic.replication.factor": replicas,
+    }
+    for topic in ("transaction.state.log", "share.coordinator.state.topic"):
+        settings[f"{topic}.num.partitions"] = INTERNAL_PARTITIONS
+        settings[f"{topic}.replication.factor"] = replicas
+        settings[f"{topic}.min.isr"] = in_sync
+    return settings
+
+
+def _liveness(replicas: int) -> dict[str, object]:
+    """Notice a dead broker or member in seconds. The lower bounds are lowered too, else Kafka refuses to start."""
+    return {
+        "broker.session.timeout.ms": 3_000 if replicas > 1 else 1_500,
+        "broker.heartbeat.interval.ms": BROKER_HEARTBEAT_MS,
+        "group.min.session.timeout.ms": 1_000,
+        "group.initial.rebalance.delay.ms": 0,
+        "group.consumer.min.session.timeout.ms": 1_000,
+        "group.consumer.session.timeout.ms": GROUP_SESSION_MS,
+        "group.consumer.min.heartbeat.interval.ms": 100,
+        "group.consumer.heartbeat.interval.ms": GROUP_HEARTBEAT_MS,
+        "group.consumer.assignment.interval.ms": 0,
+    }

@@ -1,0 +1,83 @@
+"""What a stack is asked to be: addresses, folders and choices, without a word on how they are met.
+
+This module reads the environment (in `StackConfig.from_environment` alone) and must not know of processes.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+MAKE_UP_POSTGRES_PORT = 15435  # the contract's port of the local Postgres
+MAKE_UP_KAFKA_PORT = 19092
+ANY_FREE_PORT = 0
+DEFAULT_DATA_FOLDER = ".brewsaga"
+SERVICES = ("payment", "inventory", "shipment", "order", "orchestrator")
+
+
+class StackError(Exception):
+    """The stack cannot do what was asked; the message says what to do next."""
+
+
+class KafkaChoice(StrEnum):
+    """Which Kafka is wanted: the best that can be had, the real one or an error, the one in librdkafka."""
+
+    AUTO = "auto"
+    REAL = "real"
+    EMBEDDED = "embedded"
+
+
+def cache_dir() -> Path:
+    """The folder for what is downloaded once: BREWSAGA_CACHE, else ~/.cache/brewsaga."""
+    named = os.environ.get("BREWSAGA_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "brewsaga"
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """One stack. A port of 0 means any free one; no data folder means one that is removed at the end."""
+
+    data_dir: Path | None = None
+    postgres_port: int = ANY_FREE_PORT
+    kafka_port: int = ANY_FREE_PORT
+    brokers: int = 1
+    kafka: KafkaChoice = KafkaChoice.AUTO
+    external_bootstrap: str | None = None
+    external_postgres_admin_url: str | None = None
+    database_prefix: str = "brewsaga_"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be started, naming the field and its bound."""
+        if self.brokers not in (1, 3):
+            raise StackError(f"brokers is {self.brokers}, must be 1 or 3")
+        for name in ("postgres_port", "kafka_port"):
+            if not 0 <= getattr(self, name) <= 65_535:
+                raise StackError(f"{name} is {getattr(self, name)}, must be 0 (any free) to 65535")
+
+    @classmethod
+    def from_environment(
+        cls,
+        data_dir: Path | None = None,
+        *,
+        postgres_port: int = ANY_FREE_PORT,
+        kafka_port: int = ANY_FREE_PORT,
+        brokers: int = 1,
+        environment: Mapping[str, str] | None = None,
+    ) -> "StackConfig":
+        """A stack as the environment forces it; both of Kafka's variables may name an external one."""
+        variables = os.environ if environment is None else environment
+        choice = variables.get("BREWSAGA_KAFKA") or KafkaChoice.AUTO.value
+        if choice not in tuple(KafkaChoice):
+            raise StackError(f"BREWSAGA_KAFKA is {choice!r}, must be auto, real or embedded")
+        return cls(
+            data_dir=data_dir,
+            postgres_port=postgres_port,
+            kafka_port=kafka_port,
+            brokers=brokers,
+            kafka=KafkaChoice(choice),
+            external_bootstrap=variables.get("KAFKA_BOOTSTRAP_SERVERS")
+            or variables.get("KAFKA_BOOTSTRAP")
+            or None,
+            external_postgres_admin_url=variables.get("BREWSAGA_POSTGRES_ADMIN_URL") or None,
+        )

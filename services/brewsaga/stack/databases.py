@@ -1,0 +1,179 @@
+"""One database and one login a service, on one server, and the schema in them, brought up to date.
+
+A service's role may connect to its own database and to no other, is no superuser, and owns nothing: the schema's
+files grant what it needs. Its password is derived from the admin's by scrypt and HMAC, so that every process which
+may administer the server knows it and no further file keeps it. Which tables there are is the files' business.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import asyncpg
+
+from brewsaga.stack.config import SERVICES, StackError
+from brewsaga.stack.database_session import for_database, run_blocking
+
+STATEMENT_TIMEOUT_SECONDS = 30
+LOCK_TIMEOUT_SECONDS = 10
+IDLE_IN_TRANSACTION_TIMEOUT_SECONDS = 30
+ROLES_LOCK = 0x62726577_73616761  # advisory lock keys: "brewsaga" and "migrates" in ASCII
+MIGRATIONS_LOCK = 0x6D696772_61746573
+SERVICE_ROLE_MARK = ":service_role"
+EVERY_SERVICE = "every"
+
+
+def ensure_databases(
+    admin_url: str, prefix: str, services: Sequence[str] = SERVICES
+) -> dict[str, str]:
+    """Make what is missing, and return DATABASE_URL by service. Safe to run twice and from two processes."""
+    return run_blocking(_ensure_databases(admin_url, prefix, services))
+
+
+def migrate(
+    admin_url: str, prefix: str, db_folder: Path, services: Sequence[str] = SERVICES
+) -> list[str]:
+    """Apply db/every/*.sql, then db/<service>/*.sql, each file once and in one transaction; what was applied.
+
+    A file that was changed after it was applied is an error that names it.
+    """
+    return run_blocking(_migrate(admin_url, prefix, db_folder, services))
+
+
+def drop_databases(admin_url: str, prefix: str, services: Sequence[str] = SERVICES) -> None:
+    """Remove the databases and roles of this prefix, ending their sessions; for tests on a shared server."""
+    run_blocking(_drop_databases(admin_url, prefix, services))
+
+
+async def _ensure_databases(admin_url: str, prefix: str, services: Sequence[str]) -> dict[str, str]:
+    urls = {}
+    key = _password_key(admin_url)
+    admin = await asyncpg.connect(admin_url)
+    try:
+        await admin.execute("SELECT pg_advisory_lock($1)", ROLES_LOCK)
+        for service in services:
+            name = f"{prefix}{service}"
+            password = hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
+            await _ensure_role(admin, name, password)
+            await _ensure_database(admin, name)
+            urls[service] = for_database(admin_url, name, user=name, password=password)
+    finally:
+        await admin.close()  # which gives the lock back
+    for service in services:
+        await _ensure_schema_usage(for_database(admin_url, f"{prefix}{service}"), f"{prefix}{service}")
+    return urls
+
+
+def _password_key(admin_url: str) -> bytes:
+    password = unquote(urlsplit(admin_url).password or "")
+    if not password:
+        raise StackError(
+            "the Postgres admin URL has no password, from which the services' are derived: add one,"
+            " postgresql://user:password@host:port/postgres"
+        )
+    return hashlib.scrypt(password.encode(), salt=b"brewsaga-roles", n=2**14, r=8, p=1, dklen=32)
+
+
+async def _ensure_role(admin: asyncpg.Connection, name: str, password: str) -> None:
+    exists = await admin.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name)
+    rights = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION"
+    verb = "ALTER" if exists else "CREATE"
+    await _execute_quoted(admin, f"{verb} ROLE %I {rights} PASSWORD %L", name, password)
+    for setting, seconds in (
+        ("statement_timeout", STATEMENT_TIMEOUT_SECONDS),
+        ("lock_timeout", LOCK_TIMEOUT_SECONDS),
+        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT_SECONDS),
+    ):
+        await _execute_quoted(admin, f"ALTER ROLE %I SET {setting} = '{seconds}s'", name)
+
+
+async def _ensure_database(admin: asyncpg.Connection, name: str) -> None:
+    if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
+        await _execute_quoted(admin, "CREATE DATABASE %I", name)
+    await _execute_quoted(admin, "REVOKE ALL ON DATABASE %I FROM PUBLIC", name)
+    await _execute_quoted(admin, "GRANT CONNECT ON DATABASE %I TO %I", name, name)
+
+
+async def _ensure_schema_usage(url: str, role: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", ROLES_LOCK)
+            await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+            await _execute_quoted(connection, "GRANT USAGE ON SCHEMA public TO %I", role)
+    finally:
+        await connection.close()
+
+
+async def _execute_quoted(connection: asyncpg.Connection, template: str, *values: str) -> None:
+    """Run a statement that takes no parameters; Postgres itself quotes the values into it."""
+    marks = ", ".join(f"${n}::text" for n in range(2, len(values) + 2))
+    statement = await connection.fetchval(f"SELECT format($1, {marks})", template, *values)
+    await connection.execute(statement)
+
+
+async def _migrate(
+    admin_url: str, prefix: str, db_folder: Path, services: Sequence[str]
+) -> list[str]:
+    applied = []
+    for service in services:
+        name = f"{prefix}{service}"
+        connection = await asyncpg.connect(for_database(admin_url, name))
+        try:
+            await connection.execute("SELECT pg_advisory_lock($1)", MIGRATIONS_LOCK)
+            for path in _files(db_folder, service):
+                if await _apply(connection, path, name):
+                    applied.append(f"{service}: {path.parent.name}/{path.name}")
+        finally:
+            await connection.close()
+    return applied
+
+
+def _files(db_folder: Path, service: str) -> list[Path]:
+    if not (db_folder / service).is_dir():
+        raise StackError(f"{db_folder} has no folder {service} with its schema")
+    folders = (db_folder / EVERY_SERVICE, db_folder / service)
+    return [path for folder in folders for path in sorted(folder.glob("*.sql"))]
+
+
+async def _apply(connection: asyncpg.Connection, path: Path, role: str) -> bool:
+    """Apply one file if it was not applied before; whether it was applied now."""
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations ("
+        " name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    text = path.read_text(encoding="utf-8")
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    name = f"{path.parent.name}/{path.name}"
+    known = await connection.fetchval("SELECT sha256 FROM schema_migrations WHERE name = $1", name)
+    if known is not None:
+        if known != checksum:
+            raise StackError(
+                f"{path} was changed after it was applied (SHA-256 {checksum[:12]}, applied {known[:12]}):"
+                " put it back and write a new file, or remove the stack's data with `wipe`"
+            )
+        return False
+    quoted_role = await connection.fetchval("SELECT quote_ident($1)", role)
+    try:
+        async with connection.transaction():
+            await connection.execute(text.replace(SERVICE_ROLE_MARK, quoted_role))
+            await connection.execute(
+                "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)", name, checksum
+            )
+    except asyncpg.PostgresError as error:
+        raise StackError(f"{path} fails: {error}") from error
+    return True
+
+
+async def _drop_databases(admin_url: str, prefix: str, services: Sequence[str]) -> None:
+    admin = await asyncpg.connect(admin_url)
+    try:
+        await admin.execute("SELECT pg_advisory_lock($1)", ROLES_LOCK)
+        for service in services:
+            name = f"{prefix}{service}"
+            await _execute_quoted(admin, "DROP DATABASE IF EXISTS %I WITH (FORCE)", name)
+            await _execute_quoted(admin, "DROP ROLE IF EXISTS %I", name)
+    finally:
+        await admin.close()

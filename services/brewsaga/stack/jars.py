@@ -1,0 +1,182 @@
+"""Kafka's jars from Maven Central, each pinned by its SHA-256, fetched by jgo: neither mvn nor java is needed.
+
+`kafka-jars.lock` beside this file is the resolved list; `python -m brewsaga.stack pin` writes it anew. Jars that the
+machine's own Maven repository holds are taken from there, and a mirror named in the user's Maven settings, or in
+BREWSAGA_MAVEN_REPOSITORY, is asked in Central's place. Nothing is used whose checksum differs.
+"""
+
+import hashlib
+import os
+import shutil
+import ssl
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brewsaga.stack.config import StackError, cache_dir
+from brewsaga.stack.progress import tell
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
+
+KAFKA_VERSION = "4.4.0"
+# With log4j's binding in place of slf4j-simple, jgo follows log4j's bill of materials to older Kafka clients.
+WANTED = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
+LOCK_FILE = Path(__file__).with_name("kafka-jars.lock")
+DOWNLOADS_AT_ONCE = 6
+REQUEST_TIMEOUT_SECONDS = 20
+MIRRORS_OF_CENTRAL = {"*", "central", "external:*", "external:http:*"}
+
+
+class JarsUnavailable(StackError):
+    """There is no way to Kafka's jars now; the embedded broker may take its place."""
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One pinned jar."""
+
+    coordinate: str  # group:artifact:version
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The jar's file name."""
+        _, artifact, version = self.coordinate.split(":")
+        return f"{artifact}-{version}.jar"
+
+
+def pinned() -> tuple[Jar, ...]:
+    """The jars of the lock file."""
+    lines = LOCK_FILE.read_text().splitlines()
+    fields = [line.split() for line in lines if line and not line.startswith("#")]
+    return tuple(Jar(coordinate, sha256) for coordinate, sha256 in fields)
+
+
+def jars_folder() -> Path:
+    """The folder with all jars, fetched if need be; raises JarsUnavailable where they cannot be had."""
+    jars = pinned()
+    lock = hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()[:12]
+    folder = cache_dir() / f"kafka-{KAFKA_VERSION}-{lock}"
+    if folder.is_dir():  # renamed into place only when complete
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    tell(f"fetching Apache Kafka {KAFKA_VERSION}, {len(jars)} jars, once, into {folder}")
+    with tempfile.TemporaryDirectory(prefix="fetching-", dir=folder.parent) as scratch:
+        complete = Path(scratch) / "jars"
+        complete.mkdir()
+        with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool, _trust_of_this_machine():
+            context = _maven(Path(scratch) / "repository")
+            sizes = list(pool.map(lambda jar: _fetch(context, jar, complete), jars))
+        try:
+            complete.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster, and its jars are the same
+                raise
+    tell(f"fetched {sum(sizes) / 1e6:.0f} MB, every checksum as pinned")
+    return folder
+
+
+def _fetch(context: "MavenContext", jar: Jar, folder: Path) -> int:
+    """One jar into the folder, checked; its size in bytes."""
+    target = folder / jar.name
+    own = _machines_own_repository() / _path_in_repository(jar)
+    if own.is_file() and _sha256(own) == jar.sha256:
+        shutil.copyfile(own, target)
+        return target.stat().st_size
+    group, artifact, version = jar.coordinate.split(":")
+    try:
+        found = context.project(group, artifact).at_version(version).artifact().resolve()
+    except Exception as error:  # jgo lets through whatever its HTTP library raises
+        raise JarsUnavailable(f"cannot fetch {jar.coordinate} from Maven Central: {error}") from error
+    actual = _sha256(found)
+    if actual != jar.sha256:
+        raise StackError(f"{jar.coordinate} has SHA-256 {actual}, pinned is {jar.sha256}: not used")
+    found.rename(target)
+    return target.stat().st_size
+
+
+def write_lock() -> Sequence[str]:
+    """Resolve anew what Kafka needs and write the lock file; for whoever raises Kafka's version."""
+    with tempfile.TemporaryDirectory() as scratch, _trust_of_this_machine():
+        context = _maven(Path(scratch))
+        wanted = [context.create_dependency(coordinate) for coordinate in WANTED]
+        direct, transitive = context.resolver.resolve(wanted)
+        needed = [*direct, *(d for d in transitive if d.scope in ("compile", "runtime"))]
+        with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+            paths = list(pool.map(lambda dependency: dependency.artifact.resolve(), needed))
+        lines = sorted(
+            f"{dependency.groupId}:{dependency.artifactId}:{dependency.version} {_sha256(path)}"
+            for dependency, path in zip(needed, paths, strict=True)
+        )
+    heading = (
+        f"# Apache Kafka {KAFKA_VERSION} and what it needs, as `python -m brewsaga.stack pin` resolved it:"
+        " group:artifact:version sha256"
+    )
+    LOCK_FILE.write_text("\n".join([heading, *lines]) + "\n")
+    return lines
+
+
+def _maven(repository: Path) -> "MavenContext":
+    """jgo's way to Maven Central, or to the mirror this machine's user has set in its place."""
+    try:
+        from jgo.maven import MavenContext
+    except ImportError as error:
+        raise JarsUnavailable("jgo is not installed: pip install 'brewsaga[local]'") from error
+    mirror = os.environ.get("BREWSAGA_MAVEN_REPOSITORY") or _mirror_in_settings()
+    return MavenContext(
+        repo_cache=repository,
+        remote_repos={"central": mirror.rstrip("/")} if mirror else None,
+        timeout=REQUEST_TIMEOUT_SECONDS,
+    )
+
+
+def _mirror_in_settings() -> str | None:
+    """The mirror of Central in ~/.m2/settings.xml, where there is one."""
+    settings = Path.home() / ".m2" / "settings.xml"
+    try:
+        root = ElementTree.parse(settings).getroot()
+    except (OSError, ElementTree.ParseError):
+        return None
+    for mirror in root.iterfind("{*}mirrors/{*}mirror"):
+        of = {name.strip() for name in (mirror.findtext("{*}mirrorOf") or "").split(",")}
+        if of & MIRRORS_OF_CENTRAL and "!central" not in of:
+            return mirror.findtext("{*}url")
+    return None
+
+
+def _machines_own_repository() -> Path:
+    return Path(os.environ.get("M2_REPO") or Path.home() / ".m2" / "repository")
+
+
+def _path_in_repository(jar: Jar) -> Path:
+    group, artifact, version = jar.coordinate.split(":")
+    return Path(*group.split("."), artifact, version, jar.name)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+@contextmanager
+def _trust_of_this_machine() -> Iterator[None]:
+    """Trust the certificates that this machine trusts (SSL_CERT_FILE, its store), as its other clients do.
+
+    jgo's HTTP library has a list of its own, which does not know a company's proxy.
+    """
+    name = "REQUESTS_CA_BUNDLE"
+    authorities = ssl.get_default_verify_paths().cafile
+    if authorities is None or name in os.environ or "CURL_CA_BUNDLE" in os.environ:
+        yield
+        return
+    os.environ[name] = authorities
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)

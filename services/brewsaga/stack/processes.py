@@ -1,0 +1,203 @@
+"""Starting, recognising and ending the servers' processes, so that none is ever left behind.
+
+A server is started by a shell that first waits for a word on its standard input. In that moment the watchdog
+is told its pid, so there is no instant in which a crash of the owner could leave a server that nobody knows.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from brewsaga.stack import watchdog
+from brewsaga.stack.config import StackError
+
+POLL_SECONDS = 0.05
+WAIT_FOR_WORD = 'read -r word && exec "$0" "$@" </dev/null'
+LOG_LINES_SHOWN = 15
+
+
+@dataclass(frozen=True)
+class Account:
+    """The user and group a server runs as."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process that can be recognised later: a pid alone may be used again by another."""
+
+    pid: int
+    created: float
+
+    @classmethod
+    def of(cls, pid: int) -> "Identity":
+        """The identity of a process that is alive now."""
+        return cls(pid, psutil.Process(pid).create_time())
+
+    def process(self) -> psutil.Process | None:
+        """The live process, or None where it has ended."""
+        return watchdog.same_process(self.pid, self.created)
+
+
+class Guard:
+    """Owns the watchdog; everything that a stack starts is started through it."""
+
+    def __init__(self) -> None:
+        """Start the watchdog, in a session of its own so that Ctrl-C in a terminal does not reach it."""
+        self._lock = threading.Lock()
+        self._watchdog = subprocess.Popen(
+            [sys.executable, "-P", str(Path(watchdog.__file__)), str(os.getpid())],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.identity = Identity.of(self._watchdog.pid)
+
+    def _say(self, order: Mapping[str, Any]) -> None:
+        assert self._watchdog.stdin is not None
+        with self._lock:
+            try:
+                self._watchdog.stdin.write(json.dumps(order).encode() + b"\n")
+                self._watchdog.stdin.flush()
+            except OSError as error:
+                raise StackError("the stack's watchdog has died; stop and start the stack") from error
+
+    def remove_at_end(self, folder: Path) -> None:
+        """Have this folder removed when the stack ends, also when it crashes."""
+        self._say({"folder": str(folder)})
+
+    def start(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        account: Account | None = None,
+        held: tuple[int, ...] = (),
+    ) -> "Server":
+        """Start a server whose output is appended to `log`; it ends when this process does.
+
+        `held` are open files that it inherits.
+        """
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", WAIT_FOR_WORD, *command],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                pass_fds=held,
+                env=None if environment is None else dict(environment),
+                start_new_session=True,
+                **as_account(account),
+            )
+        identity = Identity.of(process.pid)
+        self._say({"pid": identity.pid, "created": identity.created})
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as word:
+            word.write(b"go\n")
+        return Server(self, process, identity, log)
+
+    def forget(self, identity: Identity) -> None:
+        """The process has ended; its pid may now become another's."""
+        self._say({"forget": identity.pid})
+
+    def close(self) -> None:
+        """End what is still running and the watchdog itself."""
+        assert self._watchdog.stdin is not None
+        with contextlib.suppress(OSError):
+            self._watchdog.stdin.close()
+        self._watchdog.wait()
+
+
+class Server:
+    """One running server process."""
+
+    def __init__(
+        self, guard: Guard, process: subprocess.Popen[bytes], identity: Identity, log: Path
+    ) -> None:
+        """Made by `Guard.start` only."""
+        self._guard, self._process = guard, process
+        self.identity, self.log = identity, log
+
+    def running(self) -> bool:
+        """Whether the process is alive; a dead one is reaped."""
+        return self._process.poll() is None
+
+    def stop(self, sign: int, patience_seconds: float) -> None:
+        """Send a signal, wait, and kill the whole tree when patience is over."""
+        everyone = self.tree()
+        if self.running():
+            self._process.send_signal(sign)
+        self._wait(everyone, patience_seconds)
+
+    def kill(self) -> None:
+        """Kill -9 the process and everything below it, and wait until all are gone."""
+        everyone = self.tree()
+        for process in everyone:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self._wait(everyone, watchdog.POLITE_SECONDS)
+
+    def tree(self) -> list[psutil.Process]:
+        """The process and all below it."""
+        process = self.identity.process()
+        return [] if process is None else watchdog.with_children([process])
+
+    def _wait(self, everyone: list[psutil.Process], patience_seconds: float) -> None:
+        try:
+            self._process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        _, left = psutil.wait_procs(everyone, timeout=watchdog.POLITE_SECONDS)
+        watchdog.end(left)
+        self._guard.forget(self.identity)
+
+    def last_lines(self) -> str:
+        """The end of its log, for an error message."""
+        try:
+            lines = self.log.read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(lines[-LOG_LINES_SHOWN:])
+
+
+def own_environment() -> dict[str, str]:
+    """Our environment for a child that imports this package, from whatever folder it is started."""
+    packages = str(Path(__file__).resolve().parents[2])
+    earlier = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{earlier}" if earlier else packages}
+
+
+def as_account(account: Account | None) -> dict[str, Any]:
+    """The arguments of `subprocess` that drop to an account; none where there is nothing to drop."""
+    if account is None:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def wait_until(
+    ready: Callable[[], bool], servers: Sequence[Server], what: str, patience_seconds: float
+) -> None:
+    """Poll until ready; a server that dies meanwhile or a wait that is too long is an error with its log."""
+    deadline = time.monotonic() + patience_seconds
+    while not ready():
+        for server in servers:
+            if not server.running():
+                raise StackError(f"{what} died at start; {server.log}:\n{server.last_lines()}")
+        if time.monotonic() > deadline:
+            logs = ", ".join(str(server.log) for server in servers)
+            raise StackError(f"{what} was not ready in {patience_seconds:.0f} s; see {logs}")
+        time.sleep(POLL_SECONDS)

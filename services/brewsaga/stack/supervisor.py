@@ -1,0 +1,209 @@
+"""A stack in the background: one supervisor process a data folder owns all servers, from `up` until `down`.
+
+A lock on the folder makes it one; SIGHUP asks it to start what has died since; SIGTERM ends all. Whatever ends the
+supervisor itself, its watchdog ends the servers.
+"""
+
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from brewsaga.stack import watchdog
+from brewsaga.stack.config import KafkaChoice, StackConfig, StackError
+from brewsaga.stack.processes import Identity, own_environment
+from brewsaga.stack.progress import tell
+from brewsaga.stack.stack import Stack
+from brewsaga.stack.state import StackState, read_state, remove_state, write_state
+
+UP_PATIENCE_SECONDS = 180.0  # a first start downloads 45 MB
+DOWN_PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.05
+LOG_FILE = "supervisor.log"
+LOCK_FILE = "supervisor.lock"
+SIGNALS = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT}
+
+
+def up(config: StackConfig) -> StackState:
+    """Start what does not run in this data folder, in the background; returns when everything serves."""
+    folder = _folder(config)
+    state = read_state(folder)
+    if state is not None and state.complete():
+        return state
+    if state is not None and "supervisor" in state.alive():
+        supervisor = state.supervisor
+        shown = _log_size(folder)
+        write_state(folder, dataclasses.replace(state, ready=False, error=""))
+        os.kill(supervisor.pid, signal.SIGHUP)
+    else:
+        down(folder)
+        shown = _log_size(folder)
+        supervisor = _spawn(config, folder)
+    return _wait_until_ready(folder, supervisor, shown)
+
+
+def down(data_dir: Path) -> bool:
+    """End everything of this folder; returns when no process is left. False where nothing ran."""
+    folder = data_dir.resolve()
+    state = read_state(folder)
+    if state is None:
+        return False
+    alive = state.alive()
+    everyone = [process for who in alive.values() if (process := who.process()) is not None]
+    family = watchdog.with_children(everyone)
+    if "supervisor" in alive:
+        os.kill(state.supervisor.pid, signal.SIGTERM)
+    # Without a supervisor its watchdog is at work already; what outlives that too is ended here.
+    deadline = time.monotonic() + DOWN_PATIENCE_SECONDS
+    while any(process.is_running() for process in family if _lives(process.pid)):
+        if time.monotonic() > deadline:
+            watchdog.end(family)
+            break
+        time.sleep(POLL_SECONDS)
+    remove_state(folder)
+    return bool(alive)
+
+
+def wipe(data_dir: Path) -> None:
+    """End everything and forget all data of this folder."""
+    down(data_dir)
+    shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def status(data_dir: Path) -> StackState | None:
+    """What runs in this folder, or None."""
+    state = read_state(data_dir.resolve())
+    return state if state is not None and state.alive() else None
+
+
+def supervise(config: StackConfig) -> None:
+    """Be the supervisor: start all, and hold it until told to stop. Runs in the main thread of its own process."""
+    folder = _folder(config)
+    with (folder / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StackError(f"another supervisor holds {folder}") from error
+        stack = Stack(config, folder)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            _serve(stack, folder)
+        finally:
+            stack.stop()
+            remove_state(folder)
+
+
+def _serve(stack: Stack, folder: Path) -> None:
+    """Start, then wait for signals: SIGHUP starts what has died, any other ends."""
+    own = Identity.of(os.getpid())
+    while True:
+        state = StackState(supervisor=own, watchdog=stack.guard.identity)
+        write_state(folder, dataclasses.replace(state, servers=_identities(stack)))
+        try:
+            stack.start()
+            state = dataclasses.replace(
+                state,
+                ready=True,
+                bootstrap=stack.kafka.bootstrap,
+                postgres_admin_url=stack.postgres.admin_url,
+                description=stack.describe(),
+            )
+        except StackError as error:
+            if not any(server.running() for server in stack.servers().values()):
+                raise
+            state = dataclasses.replace(state, error=str(error))
+        write_state(folder, dataclasses.replace(state, servers=_identities(stack)))
+        if signal.sigwait(SIGNALS) is not signal.SIGHUP:
+            return
+
+
+def _identities(stack: Stack) -> dict[str, Identity]:
+    return {name: server.identity for name, server in stack.servers().items()}
+
+
+def _spawn(config: StackConfig, folder: Path) -> Identity:
+    """Start a supervisor in a session of its own, its words in a log."""
+    with (folder / LOG_FILE).open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "brewsaga.stack", "supervise", encode(config)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=own_environment(),
+        )
+    return Identity.of(process.pid)
+
+
+def encode(config: StackConfig) -> str:
+    """A configuration as one argument; what is secret in it travels in the environment, which it came from."""
+    fields = dataclasses.asdict(config)
+    del fields["external_postgres_admin_url"]
+    return json.dumps({**fields, "data_dir": str(_folder(config))})
+
+
+def decode(text: str) -> StackConfig:
+    """The configuration that `encode` wrote."""
+    fields = json.loads(text)
+    fields["data_dir"] = Path(fields["data_dir"])
+    fields["kafka"] = KafkaChoice(fields["kafka"])
+    url = StackConfig.from_environment().external_postgres_admin_url
+    return StackConfig(**fields, external_postgres_admin_url=url)
+
+
+def _wait_until_ready(folder: Path, supervisor: Identity, shown: int) -> StackState:
+    """Relay the supervisor's words until all serves; its death or error is ours."""
+    deadline = time.monotonic() + UP_PATIENCE_SECONDS
+    while True:
+        state = read_state(folder)
+        alive = supervisor.process() is not None
+        shown, words = _relay(folder, shown)
+        if state is not None and state.supervisor == supervisor and alive:
+            if state.error:
+                raise StackError(state.error)
+            if state.ready:
+                return state
+        if not alive:
+            raise StackError(words or f"the supervisor died; see {folder / LOG_FILE}")
+        if time.monotonic() > deadline:
+            raise StackError(f"not ready in {UP_PATIENCE_SECONDS:.0f} s; see {folder / LOG_FILE}")
+        time.sleep(POLL_SECONDS)
+
+
+def _relay(folder: Path, shown: int) -> tuple[int, str]:
+    """Pass on progress written since; what is not progress is an error, and returned."""
+    data = (folder / LOG_FILE).read_bytes()[shown:]
+    other = []
+    for line in data.decode(errors="replace").splitlines():
+        if line.startswith("stack: "):
+            tell(line.removeprefix("stack: "))
+        else:
+            other.append(line)
+    return shown + len(data), "\n".join(other)
+
+
+def _log_size(folder: Path) -> int:
+    log = folder / LOG_FILE
+    return log.stat().st_size if log.exists() else 0
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process that is not a zombie has this pid; our own dead child would else count as alive."""
+    try:
+        return Identity.of(pid).process() is not None
+    except Exception:
+        return False
+
+
+def _folder(config: StackConfig) -> Path:
+    if config.data_dir is None:
+        raise StackError("a stack in the background needs a data folder: name one with --data")
+    folder = config.data_dir.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
