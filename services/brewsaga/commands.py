@@ -1,0 +1,155 @@
+"""The commands that place and look at orders: data on stdout, progress on stderr. Knows the API and how to draw."""
+
+import asyncio
+import json
+import sys
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import Progress
+
+from brewsaga import render
+from brewsaga.api_client import Json, OrderApi, order_api
+from brewsaga.errors import Exit
+from brewsaga.waiting import ASK_AGAIN_SECONDS, exit_code, is_settled, wait_for_ends
+from saga.contract import Mode
+
+LIST_COLUMNS: Final = ("saga", "mode", "status", "step", "outcome", "reason", "created")
+STUCK_AFTER_SECONDS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """What `brewsaga place` was asked for; `rate_per_second` 0 means as fast as it goes."""
+
+    modes: tuple[Mode, ...]
+    count: int
+    rate_per_second: float
+    order: dict[str, Any]
+    wait: bool
+    timeout_seconds: float
+
+
+def ascii_only() -> bool:
+    """Whether the terminal's encoding lacks the drawn characters."""
+    return "utf" not in (sys.stdout.encoding or "").lower()
+
+
+def console() -> Console:
+    """Where progress goes."""
+    return Console(stderr=True)
+
+
+async def place(url: str, request: PlaceRequest) -> Exit:
+    """Place orders, print a line each, and wait for their ends if asked."""
+    async with order_api(url) as api:
+        placed: list[str] = []
+        with Progress(console=console(), disable=not sys.stderr.isatty(), transient=True) as bar:
+            task = bar.add_task("placing", total=request.count * len(request.modes))
+            for _ in range(request.count):
+                for mode in request.modes:
+                    placed.append(await _place_one(api, mode, request.order))
+                    bar.advance(task)
+                if request.rate_per_second:
+                    await asyncio.sleep(1 / request.rate_per_second)
+            if not request.wait:
+                return Exit.COMPLETED
+            ends = bar.add_task("waiting for the ends", total=len(placed))
+            known = await wait_for_ends(
+                api, placed, request.timeout_seconds, lambda done: bar.update(ends, completed=done)
+            )
+        for saga_id in placed:
+            saga = known[saga_id]
+            word = render.outcome_word(saga["status"], saga.get("outcome"))
+            print(f"ENDED saga={saga_id} outcome={word} reason={saga.get('failure_reason') or '-'}")
+        return exit_code(list(known.values()))
+
+
+async def _place_one(api: OrderApi, mode: Mode, order: Json) -> str:
+    topic = "choreo.order-requested" if mode is Mode.CHOREO else "orch.place-order"
+    answer = await api.place({**order, "mode": mode.value}, str(uuid.uuid4()))
+    amount = f"{answer['amount_cents'] / 100:.2f} {answer['currency']}"
+    print(
+        f"PLACED saga={answer['saga_id']} mode={mode.value} "
+        f"customer={answer['customer_id']} amount={amount} topic={topic}"
+    )
+    saga_id: str = answer["saga_id"]
+    return saga_id
+
+
+async def list_sagas(url: str, output: str, limit: int, query: dict[str, str | None]) -> Exit:
+    """Print the sagas of a query, newest first."""
+    async with order_api(url) as api:
+        found = [saga async for saga in api.sagas(limit, **query)]
+    if output == "json":
+        print(json.dumps(found, indent=2))
+    elif output == "name":
+        print("\n".join(saga["saga_id"] for saga in found))
+    else:
+        rows = [_list_row(saga) for saga in found]
+        print("\n".join(render.table(LIST_COLUMNS, rows)))
+    return Exit.COMPLETED
+
+
+def _list_row(saga: Json) -> tuple[object, ...]:
+    return (
+        saga["saga_id"],
+        saga["mode"],
+        saga["status"],
+        saga["current_step"],
+        saga.get("outcome"),
+        saga.get("failure_reason"),
+        str(saga["created_at"])[:19],
+    )
+
+
+async def show(url: str, saga_id: str, output: str) -> Exit:
+    """Print one saga, field by field."""
+    async with order_api(url) as api:
+        saga = await api.saga(saga_id)
+    if output == "json":
+        print(json.dumps(saga, indent=2))
+    else:
+        width = max(len(name) for name in saga)
+        print("\n".join(f"{name:<{width}}  {value}" for name, value in saga.items()))
+    return Exit.COMPLETED
+
+
+async def timeline(url: str, saga_id: str, output: str) -> Exit:
+    """Print what was heard of one saga, as a waterfall and as a table of events."""
+    async with order_api(url) as api:
+        answer = await api.timeline(saga_id)
+    if output == "json":
+        print(json.dumps(answer, indent=2))
+    else:
+        print("\n".join(timeline_text(answer)))
+    return Exit.COMPLETED
+
+
+def timeline_text(answer: Json) -> list[str]:
+    """A timeline as people read it."""
+    events = answer["events"]
+    return [
+        *render.waterfall(render.bars(events), ascii_only=ascii_only()),
+        "",
+        *render.events_table(events),
+    ]
+
+
+async def watch(url: str, saga_id: str, timeout_seconds: float) -> Exit:
+    """Print each event of one saga as it is heard, until the saga has ended."""
+    printed: set[str] = set()
+    async with order_api(url) as api:
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        while True:
+            saga, answer = await api.saga(saga_id), await api.timeline(saga_id)
+            for event in answer["events"]:
+                if event["event"] not in printed:
+                    printed.add(event["event"])
+                    print(f"{event['at']}  {event['event']}  {event.get('reason') or ''}".rstrip())
+            if is_settled(saga) or asyncio.get_running_loop().time() > deadline:
+                print(f"{saga_id} {render.outcome_word(saga['status'], saga.get('outcome'))}")
+                return exit_code([saga])
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
