@@ -66,7 +66,8 @@ class InventoryStore:
                 touched.update(needed(message.terms.drink, message.terms.quantity) or ())
         available: dict[str, int] = {}
         if touched:
-            available = dict(await connection.fetch(_LOCK_STOCK, sorted(touched)))
+            stock = await connection.fetch(_LOCK_STOCK, sorted(touched))
+            available = {ingredient: count for ingredient, count in stock}  # noqa: C416 - records
         return Shelf(now, self._odds, self._new_reference, available, reserved)
 
     async def save(self, connection: Connection, effects: Sequence[Move]) -> None:
@@ -84,9 +85,7 @@ class InventoryStore:
         columns = [list(column) for column in zip(*lines, strict=True)]
         await connection.execute(_MOVE, *columns, list(taken), list(taken.values()))
 
-    async def _reserved(
-        self, connection: Connection, saga_ids: Sequence[str]
-    ) -> dict[str, Units]:
+    async def _reserved(self, connection: Connection, saga_ids: Sequence[str]) -> dict[str, Units]:
         reserved: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for saga_id, ingredient, units in await connection.fetch(_RESERVED, saga_ids):
             reserved[saga_id][ingredient] = units

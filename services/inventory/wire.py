@@ -36,7 +36,7 @@ class InventoryWire:
             SHIPMENT_FAILED.name: _undo_reader(),
             ORCHESTRATION.commands: _command_reader(),
         }
-        self._actions = {
+        self._actions: dict[Ask, InventoryAction] = {
             ask: InventoryAction.Value(ACTION_PREFIX + name)
             for name, ask in ORCHESTRATION.actions.items()
         }

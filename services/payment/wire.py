@@ -1,7 +1,7 @@
 """Payment's protobuf: bytes to what is heard, and a stored row to the bytes that say it. No judgement here."""
 
 from collections.abc import Callable
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 
 from payment.participant import CHOREOGRAPHY, ORCHESTRATION
 from saga.codec import reader, reason_of, saga_id_of, terms_of, to_timestamp
@@ -38,7 +38,7 @@ class PaymentWire:
             INVENTORY_RELEASED.name: _undo_reader(InventoryReleased),
             ORCHESTRATION.commands: _command_reader(),
         }
-        self._actions = {
+        self._actions: dict[Ask, PaymentAction] = {
             ask: PaymentAction.Value(ACTION_PREFIX + name)
             for name, ask in ORCHESTRATION.actions.items()
         }
@@ -84,9 +84,7 @@ def _announcement(row: Row[Terms], word: Word) -> bytes:
             )
             return completed.SerializeToString()
         case Word.REFUSED:
-            failed = PaymentFailed(
-                saga_id=row.saga_id, reason=row.reason, occurred_at=occurred_at
-            )
+            failed = PaymentFailed(saga_id=row.saga_id, reason=row.reason, occurred_at=occurred_at)
             return failed.SerializeToString()
         case Word.UNDONE:
             refunded = PaymentRefunded(
@@ -117,7 +115,7 @@ def _order_reader() -> Callable[[bytes], Heard[Terms]]:
     return read
 
 
-def _undo_reader(message_type: Any) -> Callable[[bytes], Heard[Terms]]:
+def _undo_reader(message_type: type[InventoryFailed | InventoryReleased]) -> Callable[[bytes], Heard[Terms]]:
     parse = reader(message_type)
 
     def read(value: bytes) -> Heard[Terms]:

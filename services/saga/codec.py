@@ -18,7 +18,9 @@ from sagakit.core.deadletters import Poison, Reason
 
 if api_implementation.Type() != "upb":
     # The pure Python parser is slower by fifty times and has had parsing holes of its own.
-    REFUSED = f"protobuf runs as {api_implementation.Type()!r}; only upb will do: reinstall its wheel"
+    REFUSED = (
+        f"protobuf runs as {api_implementation.Type()!r}; only upb will do: reinstall its wheel"
+    )
     raise ImportError(REFUSED)
 
 REASON_LENGTH_MAX: Final = 512
@@ -37,6 +39,18 @@ _NANOS_MAX: Final = 999_999_999
 M = TypeVar("M", bound=Message)
 
 
+class HasSagaId(Protocol):
+    """Any message of ours."""
+
+    saga_id: str
+
+
+class HasReason(Protocol):
+    """Any message that says why."""
+
+    reason: str
+
+
 class HasTerms(Protocol):
     """Any message with the added fields 15 to 18."""
 
@@ -47,7 +61,7 @@ class HasTerms(Protocol):
     @property
     def deadline(self) -> Timestamp: ...
 
-    def HasField(self, field_name: Any) -> bool: ...  # noqa: N802 - protobuf's name
+    def HasField(self, field_name: Any) -> bool: ...  # noqa: ANN401, N802 - protobuf's
 
 
 def reader(message_type: type[M]) -> Callable[[bytes], M]:
@@ -65,9 +79,9 @@ def reader(message_type: type[M]) -> Callable[[bytes], M]:
     return read
 
 
-def saga_id_of(message: Any) -> str:
+def saga_id_of(message: HasSagaId) -> str:
     """The saga id, or Poison BAD_SAGA_ID: it is the one field that others' messages must have."""
-    saga_id: str = message.saga_id
+    saga_id = message.saga_id
     if SAGA_ID_PATTERN.fullmatch(saga_id) is None:
         shown = clean(saga_id, DETAIL_LENGTH_MAX)
         detail = f"saga_id is {shown!r}, must match {SAGA_ID_PATTERN.pattern}"
@@ -82,7 +96,7 @@ def clean(text: str, length_max: int | None = None) -> str:
     return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
-def reason_of(message: Any) -> str:
+def reason_of(message: HasReason) -> str:
     """The reason another participant gives, fit to be stored and passed on."""
     return clean(message.reason, REASON_LENGTH_MAX)
 

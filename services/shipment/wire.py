@@ -33,7 +33,7 @@ class ShipmentWire:
             INVENTORY_RESERVED.name: _reserved_reader(),
             ORCHESTRATION.commands: _command_reader(),
         }
-        self._actions = {
+        self._actions: dict[Ask, ShipmentAction] = {
             ask: ShipmentAction.Value(ACTION_PREFIX + name)
             for name, ask in ORCHESTRATION.actions.items()
         }
@@ -70,9 +70,7 @@ def _announcement(row: Row[Terms], word: Word) -> bytes:
             )
             return scheduled.SerializeToString()
         case Word.REFUSED:
-            failed = ShipmentFailed(
-                saga_id=row.saga_id, reason=row.reason, occurred_at=occurred_at
-            )
+            failed = ShipmentFailed(saga_id=row.saga_id, reason=row.reason, occurred_at=occurred_at)
             return failed.SerializeToString()
         case Word.UNDONE:
             message = f"saga {row.saga_id}: a shipment is never undone"

@@ -33,12 +33,13 @@ from sagakit.core.participant import (
 
 T = TypeVar("T")
 E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
 """An effect of the business (money or stock moved); this module passes it on and never looks inside."""
 
 Speech = Word | Reply
 
 
-class Judge(Protocol[T, E]):
+class Judge(Protocol[T, E_co]):
     """The business, for one batch: it judges by what was loaded, and keeps count of what the batch itself has taken."""
 
     def contradiction(self, known: T, heard: T) -> str | None:
@@ -53,10 +54,10 @@ class Judge(Protocol[T, E]):
     def reference(self) -> str:
         """A fresh id for what is about to be done."""
 
-    def did(self, row: Row[T]) -> E | None:
+    def did(self, row: Row[T]) -> E_co | None:
         """The effect of the do that led to `row`."""
 
-    def undid(self, row: Row[T]) -> E | None:
+    def undid(self, row: Row[T]) -> E_co | None:
         """The effect of the undo that led to `row`."""
 
 
@@ -122,9 +123,7 @@ def fold(
     return folded
 
 
-def _judge_known(
-    index: int, row: Row[T], message: Heard[T], judge: Judge[T, E]
-) -> Rejected | None:
+def _judge_known(index: int, row: Row[T], message: Heard[T], judge: Judge[T, E]) -> Rejected | None:
     if message.mode != row.mode:
         detail = f"saga {row.saga_id} runs in mode {row.mode}; this message is of {message.mode}"
         return Rejected(index, Reason.OTHER_MODE, detail)
@@ -150,9 +149,7 @@ def _facts(
     return Facts(now, reference, refusal, undo_fails, park_after_attempts)
 
 
-def _add_effect(
-    folded: Folded[T, E], row: Row[T], event: Event[T], judge: Judge[T, E]
-) -> None:
+def _add_effect(folded: Folded[T, E], row: Row[T], event: Event[T], judge: Judge[T, E]) -> None:
     match event:
         case Did():
             effect = judge.did(row)

@@ -90,9 +90,7 @@ def heard_but_never_said(parts: Sequence[Choreography], said_by_others: Iterable
     return {topic for part in parts for topic in part.hears} - said
 
 
-def said_but_never_heard(
-    parts: Sequence[Choreography], heard_by_others: Iterable[str]
-) -> set[str]:
+def said_but_never_heard(parts: Sequence[Choreography], heard_by_others: Iterable[str]) -> set[str]:
     """The topics that nobody hears: an end that no one would notice."""
     heard = {topic for part in parts for topic in part.hears} | set(heard_by_others)
     return {topic for part in parts for topic in part.says.values()} - heard

@@ -118,7 +118,9 @@ class ParticipantHandler(Generic[T, E]):
         folded = await self._participant.apply(connection, heard, rows, now)
         handled = Handled(duplicates=folded.duplicates, late=folded.late)
         handled.outgoing = [
-            self._participant.outgoing(answer, now, messages[answer.index].record.message_id or None)
+            self._participant.outgoing(
+                answer, now, messages[answer.index].record.message_id or None
+            )
             for answer in folded.answers
         ]
         handled.dead = [

@@ -1,0 +1,93 @@
+"""Runs inventory: reads the settings and puts the parts together. Nothing else does either.
+
+`python -m inventory` serves; `python -m inventory refill INGREDIENT UNITS --name NAME` adds stock and ends.
+"""
+
+import argparse
+import asyncio
+import sys
+from typing import Final
+from uuid import uuid4
+
+from inventory.participant import CHOREOGRAPHY, ORCHESTRATION, REFERENCE_PREFIX, SERVICE
+from inventory.settings import InventorySettings
+from inventory.store import SHAPE, InventoryStore, refill
+from inventory.wire import InventoryWire
+from sagakit.shell.database import create_pool
+from sagakit.shell.participant import Participant, serve
+from sagakit.shell.rows import Backoff, RowTable
+from sagakit.shell.run import Parts, ServiceSpec
+from sagakit.shell.run import serve as run_process
+from sagakit.shell.runtime import Runtime
+
+REFILL_UNITS_MAX: Final = 1_000_000_000
+"""Most that one refill adds: a slip of the hand stays far below what a bigint holds."""
+
+
+def new_reference() -> str:
+    """A fresh reservation id."""
+    return f"{REFERENCE_PREFIX}{uuid4()}"
+
+
+def describe(settings: InventorySettings) -> ServiceSpec:
+    """The service as the kit runs it."""
+
+    def build(_: Runtime) -> Parts:
+        odds = settings.odds()
+        participant = Participant(
+            SERVICE,
+            InventoryWire(odds),
+            RowTable(SHAPE, Backoff(settings.resay_after_seconds, settings.resay_max_seconds)),
+            InventoryStore(odds, new_reference),
+            settings.park_after_attempts,
+        )
+        handlers, dues = serve(participant, settings.modes, CHOREOGRAPHY, ORCHESTRATION)
+        return Parts(handlers=handlers, dues=dues)
+
+    return ServiceSpec(SERVICE, settings, build)
+
+
+def main() -> None:
+    """Serve until SIGTERM, or add stock."""
+    asked = _read_arguments(sys.argv[1:])
+    settings = InventorySettings()
+    if asked.verb == "refill":
+        sys.stdout.write(asyncio.run(_refill(settings, asked)) + "\n")
+    else:
+        run_process(describe(settings))
+
+
+def _read_arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="inventory")
+    verbs = parser.add_subparsers(dest="verb")
+    adding = verbs.add_parser("refill", help="add stock; the same name twice adds it once")
+    adding.add_argument("ingredient")
+    adding.add_argument(
+        "units", type=_units, help=f"1..{REFILL_UNITS_MAX}: grams, millilitres, pieces"
+    )
+    adding.add_argument("--name", required=True, help="names this refill, e.g. a delivery note")
+    return parser.parse_args(arguments)
+
+
+def _units(text: str) -> int:
+    units = int(text)
+    if not 1 <= units <= REFILL_UNITS_MAX:
+        message = f"units is {units}, must be 1..{REFILL_UNITS_MAX}"
+        raise argparse.ArgumentTypeError(message)
+    return units
+
+
+async def _refill(settings: InventorySettings, asked: argparse.Namespace) -> str:
+    pool = await create_pool(settings.database_url, name=SERVICE, connections_max=2)
+    try:
+        async with pool.acquire() as connection:
+            added = await refill(connection, asked.ingredient, asked.units, asked.name)
+    finally:
+        await pool.close()
+    if added:
+        return f"REFILLED {asked.ingredient} units={asked.units} name={asked.name}"
+    return f"refill {asked.name!r} of {asked.ingredient} was done before: nothing added"
+
+
+if __name__ == "__main__":
+    main()
