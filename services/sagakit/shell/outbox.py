@@ -1,0 +1,97 @@
+"""The outbox table: what is said is written in the transaction of the state that it says, and deleted when Kafka has it.
+
+All SQL of the outbox but the sweeper's choice is here. Knows no topic's meaning.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sagakit.shell.ports import Connection, Outgoing
+
+_UUID_LENGTH: Final = 36
+
+_INSERT: Final = """
+INSERT INTO outbox
+    (id, aggregatetype, aggregateid, type, payload, causation_id, traceparent, publish_at)
+SELECT id, topic, key, type, payload, causation_id, traceparent, coalesce(publish_at, now())
+  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[],
+              $8::timestamptz[])
+    AS said (id, topic, key, type, payload, causation_id, traceparent, publish_at)
+"""
+_DELETE: Final = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
+_KEEP: Final = """
+UPDATE outbox SET acknowledged_at = now() WHERE id = ANY($1::uuid[]) AND acknowledged_at IS NULL
+"""
+
+
+class OutboxRow(NamedTuple):
+    """One row, as it is published. `topic` has its prefix. A named tuple: thousands a second are made."""
+
+    id: str
+    topic: str
+    key: str
+    type: str
+    payload: bytes
+    causation_id: str | None
+    traceparent: str
+    publish_at: datetime | None
+
+
+def message_ids(count: int) -> list[str]:
+    """Time-ordered ids (UUID version 7: milliseconds, a counter within the call, 62 random bits)."""
+    milliseconds = time.time_ns() // 1_000_000
+    head = f"{milliseconds:012x}"
+    head = f"{head[:8]}-{head[8:]}-7"
+    chance = os.urandom(8 * count).hex()
+    return [
+        f"{head}{index & 0xFFF:03x}-8{chance[at + 1 : at + 4]}-{chance[at + 4 : at + 16]}"
+        for index, at in enumerate(range(0, 16 * count, 16))
+    ]
+
+
+def trace_id(saga_id: str) -> str:
+    """The trace of a saga: its 128 bits, or of a foreign id the first 16 bytes of its SHA-256. 32 hexadecimal digits."""
+    if len(saga_id) == _UUID_LENGTH:
+        digits = saga_id.replace("-", "").lower()
+        if len(digits) == 32 and digits.strip("0123456789abcdef") == "" and digits.strip("0"):  # noqa: PLR2004
+            return digits
+    return hashlib.sha256(saga_id.encode(errors="replace")).hexdigest()[:32]
+
+
+def clean(text: str) -> str:
+    """`text` as Postgres and UTF-8 take it: foreign keys and messages of errors may hold anything."""
+    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
+
+
+def rows_of(outgoing: Sequence[Outgoing], prefix: str) -> list[OutboxRow]:
+    """Outbox rows for what is to be said: each with an id, its topic's full name and its place in the saga's trace."""
+    return [
+        OutboxRow(
+            row_id,
+            prefix + one.topic,
+            one.key,
+            one.type,
+            one.payload,
+            one.causation_id,
+            f"00-{trace_id(one.key)}-{row_id[-16:].replace('-', '0')}-01",
+            one.publish_at,
+        )
+        for row_id, one in zip(message_ids(len(outgoing)), outgoing, strict=True)
+    ]
+
+
+async def insert(connection: Connection, rows: Sequence[OutboxRow]) -> None:
+    """Write rows, inside the open transaction, in one statement."""
+    if rows:
+        await connection.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def settle(connection: Connection, ids: Iterable[str], *, keep: bool) -> None:
+    """Delete what Kafka has acknowledged, or mark it where the outbox is kept. Sorted: two processes never deadlock."""
+    ordered = sorted(ids)
+    if ordered:
+        await connection.execute(_KEEP if keep else _DELETE, ordered)

@@ -1,0 +1,263 @@
+"""Runs a service: opens what it needs, starts its loops, its API and its tasks, and stops them in order on SIGTERM.
+
+A service's `__main__` builds a `ServiceSpec` and calls `serve`. Tests and command lines that only say things use
+`open_runtime`, which has no consumer.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import uvicorn
+import uvloop
+
+from sagakit.shell import database, logs, workers
+from sagakit.shell.health import HealthServer
+from sagakit.shell.loop import Worker
+from sagakit.shell.metrics import Declaration, Metrics
+from sagakit.shell.ports import Due, Handler
+from sagakit.shell.publisher import Publisher
+from sagakit.shell.resay import Resayer
+from sagakit.shell.runtime import Runtime
+from sagakit.shell.settings import KitSettings, masked
+from sagakit.shell.sweeper import Sweeper
+
+FLUSH_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 20.0
+"""How long an orderly stop may take; Kubernetes waits 30 by default."""
+RESTART_SECONDS: Final = 1.0
+
+ASGIApp = Callable[..., Awaitable[None]]
+Task = Callable[[Runtime], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service is made of: one handler a mode, what it says again, its API and its own tasks.
+
+    A background task that fails is logged and started again; one that returns is done.
+    """
+
+    handlers: Sequence[Handler[Any]] = ()
+    dues: Sequence[Due] = ()
+    app: Callable[[Runtime], ASGIApp] | None = None
+    background: Sequence[Task] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A service, as its `__main__` describes it. `build` gets the runtime and makes the parts."""
+
+    service: str
+    settings: KitSettings
+    build: Callable[[Runtime], Parts]
+    metrics: Sequence[Declaration] = ()
+
+
+@dataclass(slots=True)
+class Running:
+    """A service that runs: where it listens, for tests and for whoever prints it."""
+
+    runtime: Runtime
+    parts: Parts
+    workers: list[Worker[Any]]
+    http_port: int | None = None
+    health: HealthServer | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+def serve(spec: ServiceSpec) -> None:
+    """The entry of a service's process: logging, the settings that count, then run until SIGTERM or SIGINT."""
+    logs.configure(spec.service, spec.settings.log_format, spec.settings.log_level)
+    uvloop.run(run_service(spec))
+
+
+@asynccontextmanager
+async def open_runtime(spec: ServiceSpec) -> AsyncIterator[Runtime]:
+    """Pool and producer without a consumer; what is published is flushed at the end."""
+    settings = spec.settings
+    log.info("settings", extra={"fields": {"settings": masked(settings)}})
+    pool = await database.create_pool(
+        settings.database_url,
+        name=spec.service,
+        connections_max=settings.database_connections_max,
+    )
+    publisher = Publisher(settings, f"/{settings.topic_prefix}{spec.service}")
+    runtime = Runtime(spec.service, settings, pool, publisher, Metrics(spec.metrics))
+    publisher.start()
+    try:
+        yield runtime
+    finally:
+        await publisher.stop(FLUSH_SECONDS)
+        with contextlib.suppress(Exception):
+            await runtime.settle()
+        try:
+            await asyncio.wait_for(pool.close(), FLUSH_SECONDS)
+        except TimeoutError:
+            pool.terminate()
+
+
+async def run_service(
+    spec: ServiceSpec,
+    stop: asyncio.Event | None = None,
+    started: Callable[[Running], None] | None = None,
+) -> None:
+    """Run until `stop` is set (by default: SIGTERM or SIGINT). Raises what a loop cannot survive."""
+    stop = stop or _stop_on_signals()
+    async with open_runtime(spec) as runtime:
+        parts = spec.build(runtime)
+        running = Running(runtime, parts, [Worker(one, runtime) for one in parts.handlers])
+        async with _health(running), _http(running):
+            loops = [asyncio.create_task(one.run()) for one in running.workers]
+            running.tasks = [asyncio.create_task(one) for one in _tasks(running)]
+            if started is not None:
+                started(running)
+            stopped = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopped.cancel()
+                log.info("stopping")
+                await _wind_down(running, loops)
+    for loop in loops:
+        if not loop.cancelled() and (error := loop.exception()) is not None:
+            raise error
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _wind_down(running: Running, loops: Sequence[asyncio.Task[None]]) -> None:
+    """No new work, then the batch in hand, offsets, what is in flight, and last the workers' rows."""
+    for task in running.tasks:
+        task.cancel()
+    await asyncio.gather(*running.tasks, return_exceptions=True)
+    await asyncio.gather(*(one.stop() for one in running.workers), return_exceptions=True)
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
+    await running.runtime.publisher.flush(FLUSH_SECONDS)
+    for worker in running.workers:
+        try:
+            await asyncio.wait_for(worker.leave(), FLUSH_SECONDS)
+        except Exception as error:
+            log.warning("the worker's row stays (%r): the next start is a careful one", error)
+
+
+def _tasks(running: Running) -> list[Any]:
+    runtime, parts = running.runtime, running.parts
+    sweeper = Sweeper(runtime)
+    tasks = [sweeper.run(), sweeper.settle()]
+    if parts.dues:
+        tasks.append(Resayer(runtime, parts.dues).run())
+    if running.workers:
+        tasks.append(_say_seen(running.workers))
+    return [*tasks, *(_supervise(task, runtime) for task in parts.background)]
+
+
+async def _say_seen(members: Sequence[Worker[Any]]) -> None:
+    while True:
+        await asyncio.sleep(workers.SEEN_EVERY_SECONDS)
+        for member in members:
+            with contextlib.suppress(Exception):
+                await member.seen()
+
+
+async def _supervise(task: Task, runtime: Runtime) -> None:
+    while True:
+        try:
+            return await task(runtime)
+        except Exception:
+            log.exception("a background task failed; starting it again")
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+# ---------------------------------------------------------------- what listens
+
+
+@asynccontextmanager
+async def _health(running: Running) -> AsyncIterator[None]:
+    """Groups do not count for the readiness of a service with an API: it accepts orders while Kafka is away."""
+    runtime = running.runtime
+
+    async def live() -> dict[str, bool]:
+        return {"loop": True, "consumers": all(one.consumer.alive for one in _started(running))}
+
+    async def started() -> dict[str, bool]:
+        return {
+            "database": await database.answers(runtime.pool),
+            "groups": all(one.consumer.joined for one in running.workers),
+            "producer": runtime.healthy(),
+        }
+
+    async def ready() -> dict[str, bool]:
+        if running.parts.app is not None:
+            return {"database": await database.answers(runtime.pool)}
+        found = await started()
+        return {"database": found["database"], "groups": found["groups"]}
+
+    health = running.health = HealthServer(runtime.metrics.registry, live, ready, started)
+    server = await health.start(runtime.settings.http_host, runtime.settings.metrics_port)
+    log.info("health and metrics on port %d", health.port)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+def _started(running: Running) -> list[Worker[Any]]:
+    return [one for one in running.workers if one.consumer.started]
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: the loops stop in order, and the API with them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Leave them alone."""
+        yield
+
+
+@asynccontextmanager
+async def _http(running: Running) -> AsyncIterator[None]:
+    if running.parts.app is None:
+        yield
+        return
+    settings = running.runtime.settings
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind((settings.http_host, settings.http_port))
+    running.http_port = listening.getsockname()[1]
+    config = uvicorn.Config(
+        running.parts.app(running.runtime),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    deadline = time.monotonic() + STOP_SECONDS
+    while not server.started and not serving.done() and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    if serving.done():
+        serving.result()
+    log.info("API on port %d", running.http_port)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(serving, STOP_SECONDS)

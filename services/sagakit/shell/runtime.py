@@ -1,0 +1,94 @@
+"""What a service gets from the loop: the pool, a transaction that says things, and whether the broker answers.
+
+An API, a batch or a refill writes its rows and what is to be said in one transaction:
+
+    async with runtime.transaction() as tx:
+        await tx.connection.execute("…")
+        tx.say([Outgoing(…)])
+
+The outbox rows are written before COMMIT and published from memory after it.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from sagakit.shell import outbox
+from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, Pool
+from sagakit.shell.metrics import Metrics
+from sagakit.shell.outbox import OutboxRow
+from sagakit.shell.ports import Connection, Outgoing
+from sagakit.shell.publisher import Publisher
+from sagakit.shell.settings import KitSettings
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One open transaction. What is said is collected and written just before COMMIT."""
+
+    connection: Connection
+    outgoing: list[Outgoing] = field(default_factory=list)
+
+    def say(self, outgoing: Sequence[Outgoing]) -> None:
+        """Say these if, and only if, the transaction commits."""
+        self.outgoing.extend(outgoing)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One process's plumbing, built by `run` and given to the service's `build`."""
+
+    service: str
+    settings: KitSettings
+    pool: Pool
+    publisher: Publisher
+    metrics: Metrics
+
+    def healthy(self) -> bool:
+        """Whether the broker answered when last asked. Orders are accepted all the same."""
+        return self.publisher.healthy
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """A transaction on a connection of the pool."""
+        async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+            async with connection.transaction():
+                transaction = Transaction(connection)
+                yield transaction
+                rows = await self.say(connection, transaction.outgoing)
+        self.publish_soon(rows)
+
+    async def say(self, connection: Connection, outgoing: Sequence[Outgoing]) -> list[OutboxRow]:
+        """Write outbox rows inside the open transaction; give them to `publish_soon` after COMMIT."""
+        rows = outbox.rows_of(outgoing, self.settings.topic_prefix)
+        await outbox.insert(connection, rows)
+        return rows
+
+    def publish_soon(self, rows: Sequence[OutboxRow]) -> None:
+        """Publish from memory, after COMMIT. What fails is left to the sweeper."""
+        self.publisher.publish(rows)
+
+    async def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything published by this process is acknowledged and its outbox rows are settled."""
+        done = await self.publisher.flush(timeout_seconds)
+        await self.settle()
+        return done
+
+    async def settle(self) -> None:
+        """Delete (or mark) the outbox rows that Kafka has acknowledged, in a transaction of their own."""
+        ids = self.publisher.take_acknowledged()
+        if not ids:
+            return
+        try:
+            async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+                await outbox.settle(connection, ids, keep=self.settings.outbox_keep)
+        except BaseException:
+            self.publisher.put_back(ids)
+            raise
+        self.settled(ids)
+
+    def settled(self, ids: Sequence[str]) -> None:
+        """The transaction in which these were deleted has committed."""
+        self.publisher.forget(ids)
+        if ids:
+            self.metrics.observe("outbox_published_total", (self.service,), len(ids))

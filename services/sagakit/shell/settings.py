@@ -1,0 +1,116 @@
+"""What every service is told from outside: one frozen class, read once by `__main__`, printed masked at start.
+
+A service subclasses `KitSettings` and adds its own fields. This module knows no service and opens nothing.
+"""
+
+from typing import Annotated, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MASK = "***"
+
+_MODES: dict[str, Literal["choreo", "orch", "both"]] = {
+    "choreo": "choreo",
+    "choreography": "choreo",
+    "orch": "orch",
+    "orchestration": "orch",
+    "both": "both",
+}
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class KitSettings(BaseSettings):
+    """The settings that the loop itself knows. Each is read from the environment variable of the same name."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092",
+        validation_alias=AliasChoices(
+            "kafka_bootstrap_servers", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP"
+        ),
+    )
+    """Where Kafka is. `KAFKA_BOOTSTRAP` is the older name of the same."""
+    kafka_group_protocol: Literal["consumer", "classic"] = "consumer"
+    """`consumer` needs Kafka 4; `classic` serves older brokers and the broker inside the client library."""
+    kafka_fetch_wait_ms: int = Field(default=100, ge=1, le=5_000)
+    """How long the broker holds an empty fetch. The embedded broker always waits this long: 5 there."""
+    kafka_linger_ms: float = Field(default=1.0, ge=0, le=100)
+    """How long the producer waits for company: 0 for the shortest way of a lone saga, 2 under load."""
+    topic_prefix: str = "saga-"
+    """Stands before every topic and consumer group."""
+    mode: Literal["choreo", "orch", "both"] = "both"
+    """Which half this process serves; each mode is a consumer group of its own."""
+
+    database_url: str = ""
+    """The service's own database, with its own role."""
+    database_connections_max: int = Field(default=8, ge=2, le=50)
+    """Size of the pool: one a mode for the loop, the rest for the API, the sweeper and the runner of re-says."""
+
+    http_host: str = "127.0.0.1"
+    """Where the API and the metrics listen; 0.0.0.0 in a container."""
+    http_port: Port = 0
+    """Port of the HTTP API, where the service has one; 0: any free."""
+    metrics_port: Port = 0
+    """Port of health and metrics; 0: any free."""
+
+    resay_after_seconds: float = Field(default=5.0, gt=0)
+    """After how long a silence something is said again the first time. 30 with foreign participants."""
+    resay_max_seconds: float = Field(default=30.0, gt=0)
+    """The silence doubles up to this."""
+    resay_rate_per_second: int = Field(default=100, ge=1, le=10_000)
+    """Cap on what is said again, so that an outage does not end in a storm."""
+    park_after_attempts: int = Field(default=10, ge=1)
+    """After how many refused undos a person is asked."""
+
+    fail_rate: Share = 0.0
+    """Share of actions that are refused for the sake of demonstration, 0..1."""
+    fault_seed: str = "brewsaga"
+    """Which ones: a hash of this, the saga and the step."""
+    faults_enabled: bool = True
+    """Whether faults named in a message are honoured; off in production."""
+
+    outbox_keep: bool = False
+    """Keep acknowledged outbox rows (audits and tests only: the table grows for ever)."""
+    log_format: Literal["json", "text"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    api_token_file: str | None = None
+    """File with the token that changing requests must carry; None: none is asked for."""
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _read_mode(cls, value: object) -> object:
+        """Take all written forms: choreo, choreography, Choreography, orch, …, both."""
+        return _MODES.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+    @field_validator("topic_prefix")
+    @classmethod
+    def _check_prefix(cls, value: str) -> str:
+        if value and not value.endswith("-"):
+            message = f"topic_prefix is {value!r}; it must end in '-': set TOPIC_PREFIX={value}-"
+            raise ValueError(message)
+        return value
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes this process serves, in the short form."""
+        return ("choreo", "orch") if self.mode == "both" else (self.mode,)
+
+
+def masked(settings: KitSettings) -> dict[str, object]:
+    """The settings as they may be printed: passwords in addresses are masked."""
+    return {name: _mask(value) for name, value in settings.model_dump(mode="json").items()}
+
+
+def _mask(value: object) -> object:
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    parts = urlsplit(value)
+    if parts.password is None:
+        return value
+    place = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{MASK}@{place}"))
