@@ -1,7 +1,7 @@
 """Chance as data: whether a step is unlucky is a hash, so that a redelivery is given the same answer (rule 9).
 
 Faults are injected in two ways: by a rate that the service was started with, and by a text that travels with the saga,
-`shipment=30;refund=50,delay:3s` (percent a step, and how long the answer is held back). Pure; it knows no step's name.
+`grind=30;discard=50,delay:3s` (percent a step, and how long the answer is held back). Pure; it knows no step's name.
 """
 
 from dataclasses import dataclass, field

@@ -108,6 +108,6 @@ def mermaid(parts: Iterable[Choreography]) -> str:
 
 
 def _node(topic: str) -> str:
-    """`choreo.payment-completed` as a node with an identifier that Mermaid takes."""
+    """`choreo.cup-filled` as a node with an identifier that Mermaid takes."""
     name = topic.rpartition(".")[2]
     return f"{name.replace('-', '_')}[{name}]"

@@ -23,7 +23,7 @@ class Conflict(Exception):  # noqa: N818 - named for what the caller does: the w
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record. `topic` is without the prefix (`choreo.payment-completed`); `value` None is a tombstone."""
+    """One Kafka record. `topic` is without the prefix (`choreo.cup-filled`); `value` None is a tombstone."""
 
     topic: str
     partition: int
