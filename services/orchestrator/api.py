@@ -6,7 +6,6 @@ answered as soon as one of them has ended. It must not know Kafka or protobuf.
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -162,9 +161,7 @@ def _asking(pool: "asyncpg.Pool[asyncpg.Record]", ends: Ends) -> APIRouter:
     return router
 
 
-async def _look(
-    pool: "asyncpg.Pool[asyncpg.Record]", ids: Sequence[str]
-) -> list[SagaWithHistory]:
+async def _look(pool: "asyncpg.Pool[asyncpg.Record]", ids: Sequence[str]) -> list[SagaWithHistory]:
     """Rows first and histories after: a history may be ahead of its row, and never behind it."""
     if not ids:
         return []
@@ -198,16 +195,22 @@ def _write_cursor(saga: SagaView) -> str:
 
 
 def _read_cursor(cursor: str) -> reads.Place:
-    try:
-        created_at, _, saga_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        when = datetime.fromisoformat(created_at)
-        if when.tzinfo is None or SAGA_ID_PATTERN.fullmatch(saga_id) is None:
-            raise ValueError(cursor)
-    except (ValueError, binascii.Error) as error:
+    place = _decoded(cursor)
+    if place is None:
         wrong = {
             "loc": ("query", "cursor"),
             "msg": "must be the next_cursor of the page before, unchanged",
             "type": "value_error",
         }
-        raise RequestValidationError([wrong]) from error
-    return reads.Place(when, saga_id)
+        raise RequestValidationError([wrong])
+    return place
+
+
+def _decoded(cursor: str) -> reads.Place | None:
+    try:
+        created_at, _, saga_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        when = datetime.fromisoformat(created_at)
+    except ValueError:  # binascii.Error and UnicodeDecodeError are ValueErrors too
+        return None
+    legible = when.tzinfo is not None and SAGA_ID_PATTERN.fullmatch(saga_id) is not None
+    return reads.Place(when, saga_id) if legible else None

@@ -64,9 +64,7 @@ class Orchestration:
             self._on_ended(handled.after_commit)
 
 
-def _collect(
-    decision: Decision, record: Record, changes: store.Changes, handled: Handled
-) -> None:
+def _collect(decision: Decision, record: Record, changes: store.Changes, handled: Handled) -> None:
     saga = decision.saga
     handled.late += decision.effect is Effect.LATE
     handled.duplicates += decision.effect is Effect.DUPLICATE

@@ -42,9 +42,7 @@ async def by_ids(connection: Connection, ids: Sequence[str]) -> list[asyncpg.Rec
     return await connection.fetch(_BY_IDS, ids)
 
 
-async def histories(
-    connection: Connection, ids: Sequence[str]
-) -> dict[str, list[asyncpg.Record]]:
+async def histories(connection: Connection, ids: Sequence[str]) -> dict[str, list[asyncpg.Record]]:
     """Fetch every transition of these sagas, in order."""
     found: dict[str, list[asyncpg.Record]] = {}
     for row in await connection.fetch(_HISTORY, ids):
