@@ -1,4 +1,6 @@
-"""The files of the project, as the architecture tests look at them. It must not import any of them."""
+"""The files of the project, as the architecture tests look at them. It must not import any of
+them.
+"""
 
 import subprocess
 from functools import cache
@@ -6,12 +8,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = ("services/saga/v1/", "requirements/")
-"""Written by tools: no rule of style holds there, and their own check compares them with their source."""
+"""Written by tools: no rule of style holds there, and their own check compares them with their
+source.
+"""
 
 
 @cache
 def tracked() -> tuple[Path, ...]:
-    """Every file that is, or is about to be, in the repository; without git, every file of a checkout."""
+    """Every file that is, or is about to be, in the repository; without git, every file of a
+    checkout.
+    """
     if (ROOT / ".git").exists():
         listed = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
@@ -27,7 +33,9 @@ def tracked() -> tuple[Path, ...]:
 
 
 def written(*suffixes: str, under: str = "") -> list[Path]:
-    """The files that people write, by suffix and folder; never empty by mistake, for that proves nothing."""
+    """The files that people write, by suffix and folder; never empty by mistake, for that proves
+    nothing.
+    """
     found = [
         path
         for path in tracked()

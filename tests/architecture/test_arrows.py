@@ -1,4 +1,6 @@
-"""The arrows between packages: import-linter keeps them, and this test runs it so that pytest alone is enough."""
+"""The arrows between packages: import-linter keeps them, and this test runs it so that pytest alone
+is enough.
+"""
 
 import os
 import subprocess

@@ -1,4 +1,6 @@
-"""The messages are the contract's, field by field, and the generated code is that of the proto file."""
+"""The messages are the contract's, field by field, and the generated code is that of the proto
+file.
+"""
 
 import filecmp
 import subprocess
@@ -75,7 +77,9 @@ def test_an_action_keeps_its_number(name: str) -> None:
 
 
 def test_the_generated_code_is_that_of_the_proto_file(tmp_path: Path) -> None:
-    """`--pyi_out` and `--python_out` of the locked protoc; another result means that it was not run again."""
+    """`--pyi_out` and `--python_out` of the locked protoc; another result means that it was not run
+    again.
+    """
     subprocess.run(
         [
             sys.executable,

@@ -1,9 +1,12 @@
-"""Style that matters is a test: sizes, docstrings, and words that must not appear where they are."""
+"""Style that matters is a test: sizes, docstrings, and words that must not appear where they
+are.
+"""
 
 import ast
 import os
 import re
 import tomllib
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -88,11 +91,10 @@ def test_no_file_knows_a_machine_or_an_index() -> None:
     assert not found, "\n".join(found)
 
 
-def _lines(path: os.PathLike[str]) -> list[str]:
+def _lines(path: Path) -> list[str]:
     """The lines of a text file; of a picture or another binary, none."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().splitlines()
+        return path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
         return []
 
@@ -121,7 +123,10 @@ def test_the_patterns_see_what_they_are_for(line: str, known: bool) -> None:
 def test_every_rule_that_is_off_has_a_reason() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     lint = tomllib.loads(text)["tool"]["ruff"]["lint"]
-    off = [*lint["ignore"], *(code for codes in lint["per-file-ignores"].values() for code in codes)]
+    off = [
+        *lint["ignore"],
+        *(code for codes in lint["per-file-ignores"].values() for code in codes),
+    ]
     for code in off:
         assert re.search(rf'"{code}", # \w.{{5,}}', text), f"{code} is off without a reason"
     assert lint["select"] == ["ALL"]

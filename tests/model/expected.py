@@ -1,7 +1,9 @@
-"""What an independent model of the contract's tables found, variant by variant: the search must find the same.
+"""What an independent model of the contract's tables found, variant by variant: the search must
+find the same.
 
-That model shares no code with the project. A row is (variant, mode, states, tuples of database states, violations,
-stuck); `None` stuck means that every message is delivered once, so that nothing can be said about loss.
+That model shares no code with the project. A row is (variant, mode, states, tuples of database
+states, violations, stuck); `None` stuck means that every message is delivered once, so that nothing
+can be said about loss.
 """
 
 from typing import NamedTuple
@@ -120,9 +122,7 @@ TABLE = [
         frozenset({SHIPPED, STOCK, INCOMPLETE, STOCK_TWICE, REFUNDED_TOO}),
         0,
     ),
-    Expected(
-        "inventory keeps successes only", "orch", 100, 31, frozenset({STOCK, STOCK_TWICE}), 0
-    ),
+    Expected("inventory keeps successes only", "orch", 100, 31, frozenset({STOCK, STOCK_TWICE}), 0),
     Expected("shipment keeps successes only", "choreo", 21, 18, SHIP_AGAIN | {INCOMPLETE}, 0),
     Expected("shipment keeps successes only", "orch", 58, 29, SHIP_AGAIN, 0),
     Expected("stray undo", "choreo", 84, 28, NONE, 0),

@@ -1,7 +1,7 @@
 """A participant's whole batch as production folds it, in the place of a single decision.
 
-With this participant the search runs through `fold`, where rows, judgements and answers meet; its counts must be those
-of the bare functions.
+With this participant the search runs through `fold`, where rows, judgements and answers meet; its
+counts must be those of the bare functions.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
 """Two sagas on one unit of stock: what they share is the shelf, and nothing else.
 
-Each saga is searched as alone; a reserve succeeds only while the unit is on the shelf, and which saga takes it is the
-network's choice. The pair is kept sorted, since the two sagas are alike, and a single saga's followers are computed
-once, since they depend on its own state and on the shelf alone.
+Each saga is searched as alone; a reserve succeeds only while the unit is on the shelf, and which
+saga takes it is the network's choice. The pair is kept sorted, since the two sagas are alike, and a
+single saga's followers are computed once, since they depend on its own state and on the shelf
+alone.
 """
 
 from collections import deque
@@ -22,7 +23,9 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class FoundPair:
-    """What a search of two sagas came to. `contended` counts pairs in which one saga found the shelf empty."""
+    """What a search of two sagas came to. `contended` counts pairs in which one saga found the
+    shelf empty.
+    """
 
     states: int
     violations: dict[str, tuple[State, State]]
@@ -56,12 +59,16 @@ class Sagas:
         return self._followers[key]
 
     def holds(self, number: int) -> int:
-        """Units that the saga's row at inventory holds: until it is undone, an owed release holds too."""
+        """Units that the saga's row at inventory holds: until it is undone, an owed release holds
+        too.
+        """
         row = self.states[number].rows[INVENTORY]
         return int(row is not None and row.outcome in {Outcome.DONE, Outcome.OWED})
 
     def reserved(self, number: int) -> int:
-        """Units that were taken from the shelf for the saga and not put back, counted by what was done."""
+        """Units that were taken from the shelf for the saga and not put back, counted by what was
+        done.
+        """
         effects = self.states[number].effects
         return effects[RESERVE] - effects[RELEASE]
 

@@ -1,7 +1,9 @@
-"""The production rules as one value, so that a search can run them and a variant can replace exactly one of them.
+"""The production rules as one value, so that a search can run them and a variant can replace
+exactly one of them.
 
-Every field's default is the production function itself. A planted bug is `replace(PRODUCTION, decide=...)`, and nothing
-else of the search changes. This module must not decide anything on its own: it only composes.
+Every field's default is the production function itself. A planted bug is `replace(PRODUCTION,
+decide=...)`, and nothing else of the search changes. This module must not decide anything on its
+own: it only composes.
 """
 
 from collections.abc import Callable
@@ -9,21 +11,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from order import domain as order
 from orchestrator import domain
 from orchestrator.brew import BREW
+from order import domain as order
 from saga.terms import NO_TERMS
 from sagakit.core import participant
 from sagakit.core.participant import Event, Facts, Heard, Outcome, Reply, Row, Word
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-"""Time is abstracted: no rule may depend on it but the deadline, and that is a refusal among others."""
+"""Time is abstracted: no rule may depend on it but the deadline, and that is a refusal among
+others.
+"""
 
 PARTICIPANTS = tuple(step.name for step in BREW)
 
 
 class Memory(NamedTuple):
-    """What the search keeps of a row: its outcome, and where the search counts them, the failed undos."""
+    """What the search keeps of a row: its outcome, and where the search counts them, the failed
+    undos.
+    """
 
     outcome: Outcome
     attempts: int = 0
@@ -43,12 +49,12 @@ Keep = Callable[[Row[None]], Row[None] | None]
 
 
 def say(row: Row[None], heard: Heard[None], event: Event[None] | None) -> Word | Reply | None:
-    """What production says after it decided: the announcement in choreography, the reply in orchestration."""
+    """What production says after it decided: the announcement in choreography, the reply in
+    orchestration.
+    """
     if row.mode == "choreo":
         return participant.announce(row)
-    return participant.reply(
-        row, heard.ask, undo_failed=isinstance(event, participant.UndoFailed)
-    )
+    return participant.reply(row, heard.ask, undo_failed=isinstance(event, participant.UndoFailed))
 
 
 def keep(row: Row[None]) -> Row[None]:
@@ -101,11 +107,13 @@ def _stored(position: Position) -> domain.Saga:
 
 @dataclass(frozen=True)
 class Rules:
-    """Everything that decides in a saga. `judged_first` plants a judgement that is passed before the row is read."""
+    """Everything that decides in a saga. `judged_first` plants a judgement that is passed before
+    the row is read.
+    """
 
-    decide: Callable[
-        [Row[None] | None, Heard[None], Facts], Event[None] | None
-    ] = participant.decide
+    decide: Callable[[Row[None] | None, Heard[None], Facts], Event[None] | None] = (
+        participant.decide
+    )
     evolve: Callable[[Row[None] | None, Event[None], Heard[None], datetime], Row[None]] = (
         participant.evolve
     )
@@ -134,10 +142,10 @@ def recall(mode: str, memory: Memory | None) -> Row[None] | None:
     )
 
 
-def hear(
-    rules: Rules, mode: str, memory: Memory | None, heard: Heard[None], facts: Facts
-) -> Taken:
-    """One message through decide, evolve, store and answer, as a participant's handler composes them."""
+def hear(rules: Rules, mode: str, memory: Memory | None, heard: Heard[None], facts: Facts) -> Taken:
+    """One message through decide, evolve, store and answer, as a participant's handler composes
+    them.
+    """
     row = recall(mode, memory)
     event = rules.decide(row, heard, facts)
     after = row if event is None else rules.evolve(row, event, heard, NOW)

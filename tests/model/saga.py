@@ -1,17 +1,28 @@
 """One saga with everything that can happen to it next, in both modes, over the production rules.
 
-The network is the set of all messages ever said: each may be delivered any number of times, in any order, or never. So
-a step is: some message of the set reaches one of its hearers, or a timer says something again, or a person cancels.
+The network is the set of all messages ever said: each may be delivered any number of times, in any
+order, or never. So a step is: some message of the set reaches one of its hearers, or a timer says
+something again, or a person cancels.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
-from model.rules import NOW, PARTICIPANTS, PRODUCTION
-from model.rules import Taken, Memory, Place, Position, Rules, Told, hear
 from inventory import participant as inventory
+from model.rules import (
+    NOW,
+    PARTICIPANTS,
+    PRODUCTION,
+    Memory,
+    Place,
+    Position,
+    Rules,
+    Taken,
+    Told,
+    hear,
+)
 from orchestrator import domain
 from orchestrator.brew import BREW, FLOW
 from payment import participant as payment
@@ -66,14 +77,18 @@ def _event(topic: str) -> str:
 
 
 ASKS = {part.service: {_event(topic): ask for topic, ask in part.hears.items()} for part in PARTS}
-"""Choreography: what a participant hears, and what that asks of it, from the services' own tables."""
+"""Choreography: what a participant hears, and what that asks of it, from the services' own
+tables.
+"""
 
-EVENTS = {part.service: {word: _event(topic) for word, topic in part.says.items()} for part in PARTS}
+EVENTS = {
+    part.service: {word: _event(topic) for word, topic in part.says.items()} for part in PARTS
+}
 
 
 Stranger = Callable[[Memory | None, Ask, bool, str], list[Taken]]
-"""A participant that is not ours: from what it remembers, what is asked, whether with a cancel mark, and the mode, all
-that it may do and say."""
+"""A participant that is not ours: from what it remembers, what is asked, whether with a cancel
+mark, and the mode, all that it may do and say."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,9 @@ class World:
 
 
 class State(NamedTuple):
-    """One saga: what every database holds, what was done in the world, and what is in the network."""
+    """One saga: what every database holds, what was done in the world, and what is in the
+    network.
+    """
 
     order: str
     orchestrator: str | None
@@ -122,7 +139,7 @@ def wiped(state: State) -> State:
     return state._replace(network=frozenset(), used=frozenset())
 
 
-@lru_cache(maxsize=None)
+@cache
 def choices(
     world: World, name: str, memory: Memory | None, ask: Ask, cancel: bool, stock_free: bool
 ) -> tuple[Taken, ...]:
@@ -185,15 +202,15 @@ def take(world: World, state: State, name: str, taken: Taken, action: str = "") 
         said = frozenset({Answered(name, action, taken.said.ok)})
     elif taken.said is not None:
         said = frozenset({EVENTS[name][taken.said]})
-    return state._replace(
-        rows=tuple(rows), effects=tuple(effects), network=state.network | said
-    )
+    return state._replace(rows=tuple(rows), effects=tuple(effects), network=state.network | said)
 
 
 def successors(
     world: World, state: State, *, fair: bool = False, stock_free: bool = True
 ) -> Iterator[tuple[str, State]]:
-    """Label and state of everything that can happen next. `fair` leaves out what no one promises to happen."""
+    """Label and state of everything that can happen next. `fair` leaves out what no one promises to
+    happen.
+    """
     if world.cancel and not state.cancel and state.order == "open" and not fair:
         yield "cancel asked", state._replace(cancel=True, mark=not world.cancel_travels)
     follow = _choreography if world.mode == "choreo" else _orchestration
@@ -223,7 +240,11 @@ def _choreography(
             for taken in choices(world, name, memory, ask, cancel, stock_free):
                 after = take(world, state, name, taken)._replace(used=used)
                 yield f"{name} hears {message}: {memory} -> {taken}", after
-        end = world.rules.order_hears(str(message).removesuffix(CANCEL)) if state.order == "open" else None
+        end = (
+            world.rules.order_hears(str(message).removesuffix(CANCEL))
+            if state.order == "open"
+            else None
+        )
         if end is not None:
             yield f"order hears {message}: {end}", state._replace(order=end)
 
@@ -290,7 +311,9 @@ def _order_and_timers(world: World, state: State) -> Iterator[tuple[str, State]]
 
 
 def _tell(world: World, state: State, told: Told) -> Iterator[tuple[str, State]]:
-    """The orchestrator hears something; a cancel that travels is known to it only from its own row."""
+    """The orchestrator hears something; a cancel that travels is known to it only from its own
+    row.
+    """
     before = None
     if state.orchestrator is not None:
         before = Position(state.orchestrator, state.mark)
@@ -322,6 +345,8 @@ DO_ACTIONS = frozenset(step.action for step in BREW)
 
 
 def command_of(key: str | None) -> frozenset[Said]:
-    """What the orchestrator says in a state, as a set: empty before the first and after the last."""
+    """What the orchestrator says in a state, as a set: empty before the first and after the
+    last.
+    """
     awaits = None if key is None else FLOW.states[key].awaits
     return frozenset() if awaits is None else frozenset({Asked(awaits.step, awaits.action)})

@@ -1,7 +1,9 @@
-"""Breadth-first search over everything that can happen to one saga, and what must never be found there.
+"""Breadth-first search over everything that can happen to one saga, and what must never be found
+there.
 
-Safety: every reachable state is judged. Liveness: at every reachable tuple of database states the network is emptied
-(a broker that lost everything); from there an end must stay reachable by saying again alone.
+Safety: every reachable state is judged. Liveness: at every reachable tuple of database states the
+network is emptied (a broker that lost everything); from there an end must stay reachable by saying
+again alone.
 """
 
 from collections import deque
@@ -9,8 +11,19 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from model.saga import CHARGE, ENDS, REFUND, RELEASE, RESERVE, SHIP, State, World
-from model.saga import initial, successors, wiped
+from model.saga import (
+    CHARGE,
+    ENDS,
+    REFUND,
+    RELEASE,
+    RESERVE,
+    SHIP,
+    State,
+    World,
+    initial,
+    successors,
+    wiped,
+)
 
 STATES_MAX = 20_000
 """A search beyond this is a mistake in the rules or in the search: one saga has some hundreds."""
@@ -21,7 +34,9 @@ END_LEFT = "end left"
 
 @dataclass(frozen=True)
 class Found:
-    """What a search came to. `stuck` is None where messages are delivered once only: then loss is final."""
+    """What a search came to. `stuck` is None where messages are delivered once only: then loss is
+    final.
+    """
 
     states: int
     databases: int
@@ -30,7 +45,9 @@ class Found:
 
 
 def judge(state: State, forgetful: frozenset[str]) -> list[str]:
-    """The broken promises of a state. Of a participant without memory nothing is asked that only memory can give."""
+    """The broken promises of a state. Of a participant without memory nothing is asked that only
+    memory can give.
+    """
     charged, refunded, reserved, released, shipped = (
         state.effects[index] for index in (CHARGE, REFUND, RESERVE, RELEASE, SHIP)
     )

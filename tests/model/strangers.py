@@ -1,6 +1,8 @@
-"""Participants that are not ours: other programs that speak the contract's messages and remember less.
+"""Participants that are not ours: other programs that speak the contract's messages and remember
+less.
 
-Each says all that such a program may do and say when it is asked. They must not use the production rules.
+Each says all that such a program may do and say when it is asked. They must not use the production
+rules.
 """
 
 from model.rules import Memory, Taken

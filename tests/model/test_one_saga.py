@@ -1,4 +1,6 @@
-"""One saga, searched through: nothing promised is broken, and no wiped network leaves an order without an end."""
+"""One saga, searched through: nothing promised is broken, and no wiped network leaves an order
+without an end.
+"""
 
 from dataclasses import replace
 
@@ -56,7 +58,9 @@ def test_a_cancel_that_has_to_travel_breaks_nothing() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_only_a_network_that_delivers_twice_needs_the_memory(mode: str) -> None:
-    """Vacuity: without duplicates the search is much smaller, so duplicates were really searched."""
+    """Vacuity: without duplicates the search is much smaller, so duplicates were really
+    searched.
+    """
     world = World(mode, duplicates=False, said_again=frozenset())
 
     assert explore(world).databases < BASELINE[mode].databases or mode == "choreo"

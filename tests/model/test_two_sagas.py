@@ -1,4 +1,6 @@
-"""Two sagas on one unit of stock, searched through: the unit is sold once, and both orders come to their end."""
+"""Two sagas on one unit of stock, searched through: the unit is sold once, and both orders come to
+their end.
+"""
 
 import pytest
 

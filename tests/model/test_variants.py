@@ -1,4 +1,6 @@
-"""Every promise is checked by something that could fail: each planted bug is found, with the counts of the model."""
+"""Every promise is checked by something that could fail: each planted bug is found, with the counts
+of the model.
+"""
 
 import pytest
 

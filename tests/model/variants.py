@@ -1,7 +1,9 @@
-"""Planted bugs: each deviates the production rules in one place, under the name that its row of the table has.
+"""Planted bugs: each deviates the production rules in one place, under the name that its row of the
+table has.
 
-A bug that the search does not find is a search that proves nothing. The counts come from an independent model of the
-contract (see `expected.py`), so that a variant also tells whether the search itself is right.
+A bug that the search does not find is a search that proves nothing. The counts come from an
+independent model of the contract (see `expected.py`), so that a variant also tells whether the
+search itself is right.
 """
 
 from collections.abc import Callable
@@ -30,7 +32,9 @@ from sagakit.core.participant import Ask, Event, Facts, Heard, Outcome, Reply, R
 
 
 def _fault_fixed(row: Row[None] | None, heard: Heard[None], facts: Facts) -> Event[None] | None:
-    """The fault that failed an undo once fails it for ever (the attempt is not part of its hash)."""
+    """The fault that failed an undo once fails it for ever (the attempt is not part of its
+    hash).
+    """
     failed_before = row is not None and row.attempts > 0
     return participant.decide(
         row, heard, replace(facts, undo_fails=facts.undo_fails or failed_before)
@@ -198,7 +202,5 @@ def _of_ours(base: World, calm: World) -> dict[str, World]:
         "replies are matched by participant only": planted(base, orchestrate=_matches_no_action),
         "orchestrator has no cancel edges": planted(base, orchestrate=_no_cancel_edges),
         "stray undo": replace(base, stray_undo=True),
-        "stray undo without the fence": planted(
-            replace(base, stray_undo=True), keep=_no_fence
-        ),
+        "stray undo without the fence": planted(replace(base, stray_undo=True), keep=_no_fence),
     }

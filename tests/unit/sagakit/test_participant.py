@@ -1,4 +1,6 @@
-"""The participant, cell by cell against the contract's tables, and the rules that the tables do not show."""
+"""The participant, cell by cell against the contract's tables, and the rules that the tables do not
+show.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

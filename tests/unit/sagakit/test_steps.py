@@ -1,4 +1,6 @@
-"""The compiled table of transitions, cell by cell against the contract, and what it must be for other tuples."""
+"""The compiled table of transitions, cell by cell against the contract, and what it must be for
+other tuples.
+"""
 
 from itertools import product
 
