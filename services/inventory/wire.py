@@ -36,10 +36,7 @@ class InventoryWire:
             SHIPMENT_FAILED.name: _undo_reader(),
             ORCHESTRATION.commands: _command_reader(),
         }
-        self._actions: dict[Ask, InventoryAction] = {
-            ask: InventoryAction.Value(ACTION_PREFIX + name)
-            for name, ask in ORCHESTRATION.actions.items()
-        }
+        self._actions = {ask: ACTION_PREFIX + name for name, ask in ORCHESTRATION.actions.items()}
 
     def read(self, topic: str, value: bytes) -> Heard[Terms]:
         """What a record says. Raises Poison."""

@@ -38,10 +38,7 @@ class PaymentWire:
             INVENTORY_RELEASED.name: _undo_reader(InventoryReleased),
             ORCHESTRATION.commands: _command_reader(),
         }
-        self._actions: dict[Ask, PaymentAction] = {
-            ask: PaymentAction.Value(ACTION_PREFIX + name)
-            for name, ask in ORCHESTRATION.actions.items()
-        }
+        self._actions = {ask: ACTION_PREFIX + name for name, ask in ORCHESTRATION.actions.items()}
 
     def read(self, topic: str, value: bytes) -> Heard[Terms]:
         """What a record says. Raises Poison."""
@@ -115,7 +112,9 @@ def _order_reader() -> Callable[[bytes], Heard[Terms]]:
     return read
 
 
-def _undo_reader(message_type: type[InventoryFailed | InventoryReleased]) -> Callable[[bytes], Heard[Terms]]:
+def _undo_reader(
+    message_type: type[InventoryFailed | InventoryReleased],
+) -> Callable[[bytes], Heard[Terms]]:
     parse = reader(message_type)
 
     def read(value: bytes) -> Heard[Terms]:

@@ -33,10 +33,7 @@ class ShipmentWire:
             INVENTORY_RESERVED.name: _reserved_reader(),
             ORCHESTRATION.commands: _command_reader(),
         }
-        self._actions: dict[Ask, ShipmentAction] = {
-            ask: ShipmentAction.Value(ACTION_PREFIX + name)
-            for name, ask in ORCHESTRATION.actions.items()
-        }
+        self._actions = {ask: ACTION_PREFIX + name for name, ask in ORCHESTRATION.actions.items()}
 
     def read(self, topic: str, value: bytes) -> Heard[Terms]:
         """What a record says. Raises Poison."""
