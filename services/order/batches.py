@@ -69,7 +69,7 @@ def saga_id_of(batch_id: str, index: int) -> str:
     try:
         space = uuid.UUID(batch_id)
     except ValueError:
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{batch_id}{index}"))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{batch_id}/{index}"))
     return str(uuid.uuid5(space, str(index)))
 
 

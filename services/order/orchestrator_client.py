@@ -29,7 +29,7 @@ class OrchestratorClient:
 
     async def query(self, saga_ids: Sequence[str], *, wait_seconds: float) -> list[Report]:
         """Where these sagas stand; unknown ones are left out. Comes back early once any has ended. Raises Unreachable."""
-        body = {"ids": list(saga_ids), "wait_seconds": wait_seconds}
+        body = {"ids": list(saga_ids), "wait_seconds": wait_seconds, "with_history": False}
         answer = await self._ask("POST", "/sagas/query", json=body, wait_seconds=wait_seconds)
         try:
             return [_report(saga) for saga in answer["sagas"]]
@@ -39,7 +39,10 @@ class OrchestratorClient:
 
     async def show(self, saga_id: str) -> dict[str, Any] | None:
         """One saga with its history; None where the orchestrator does not know it. Raises Unreachable."""
-        return await self._ask("GET", f"/sagas/{saga_id}", missing_is_none=True)
+        found: dict[str, Any] | None = await self._ask(
+            "GET", f"/sagas/{saga_id}", missing_is_none=True
+        )
+        return found
 
     async def _ask(
         self,
@@ -59,7 +62,7 @@ class OrchestratorClient:
             response.raise_for_status()
             return response.json()
         except (httpx.HTTPError, ValueError) as error:
-            message = f"{method} {path}: {error or type(error).__name__}"
+            message = f"{method} {path}: {str(error) or type(error).__name__}"
             raise Unreachable(message) from error
 
 

@@ -102,7 +102,7 @@ async def draw(connection: Connection, events: dict[tuple[str, str], list[Any]])
         [events[key][1] - 1 for key in keys],
         [positions[key] for key in keys],
     )
-    return again + sum(events[key][1] - 1 for key in keys)
+    return again + sum(int(events[key][1]) - 1 for key in keys)
 
 
 _MOVE: Final = """

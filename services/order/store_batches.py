@@ -124,4 +124,5 @@ FROM orders WHERE batch_id = $1
 
 async def counts(connection: Connection, batch_id: str) -> dict[str, Any]:
     """What has become of the batch's orders: the first five numbers sum to what is placed."""
-    return dict(await connection.fetchrow(_COUNTS, batch_id))
+    row = await connection.fetchrow(_COUNTS, batch_id)
+    return {} if row is None else dict(row)

@@ -1,0 +1,100 @@
+"""Runs the order service, or places orders and leaves: `python -m order [place …]`. Reads settings and builds the parts."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import httpx
+
+from order.api import Doors, create_app
+from order.batches import Batches
+from order.due import OpenOrders
+from order.follower import Follower
+from order.handler import Timeline
+from order.metrics import DECLARATIONS
+from order.orchestrator_client import OrchestratorClient
+from order.placing import Placing
+from order.ports import Limits, utc_now
+from order.settings import OrderSettings
+from order.store_follow import Ended
+from order.store_orders import NewOrder
+from saga.contract import Mode
+from sagakit.shell.run import Parts, ServiceSpec, serve
+from sagakit.shell.runtime import Runtime
+
+
+def limits_of(settings: OrderSettings) -> Limits:
+    """The settings that the parts share."""
+    return Limits(
+        settings.modes,
+        settings.max_in_flight,
+        settings.resay_after_seconds,
+        settings.resay_max_seconds,
+    )
+
+
+def describe(settings: OrderSettings) -> ServiceSpec:
+    """The service as the kit runs it: API, timeline, what is said again, batches, and the follower."""
+    return ServiceSpec("order", settings, partial(_build, settings), DECLARATIONS)
+
+
+def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
+    limits = limits_of(settings)
+    http = httpx.AsyncClient(base_url=settings.orchestrator_url)
+    client = OrchestratorClient(http)
+    follower = Follower(runtime.pool, client, ended=partial(_count_ends, runtime))
+
+    def placed(orders: Sequence[NewOrder]) -> None:
+        follower.placed(orders)
+        for order in orders:
+            runtime.metrics.observe("sagas_started_total", (order.mode.long,), 1.0)
+
+    placing = Placing(runtime, limits, clock=utc_now, placed=placed)
+    batches = Batches(runtime, placing, limits, utc_now)
+    doors = Doors(runtime, placing, batches, client, utc_now)
+    timeline = Timeline(
+        resay_after_seconds=limits.resay_after_seconds,
+        utc_now=utc_now,
+        print_line=_print_line if settings.print_timeline else None,
+    )
+
+    async def follow(_runtime: Any) -> None:
+        await follower.run()
+
+    async def pace(_runtime: Any) -> None:
+        await batches.run()
+
+    return Parts(
+        handlers=[timeline] if Mode.CHOREO in limits.modes else [],
+        dues=[OpenOrders(limits)],
+        app=lambda _runtime: create_app(doors),
+        background=[pace, follow] if Mode.ORCH in limits.modes else [pace],
+    )
+
+
+def _count_ends(runtime: Runtime, ends: Sequence[Ended]) -> None:
+    for end in ends:
+        labels = (Mode.ORCH.long, end.outcome)
+        runtime.metrics.observe("sagas_finished_total", labels, 1.0)
+        runtime.metrics.observe("saga_duration_seconds", labels, end.duration_seconds)
+
+
+def _print_line(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until SIGTERM, or place and leave. Returns the exit code."""
+    if arguments and arguments[0] == "place":
+        # Imported here: a service that runs has no use for the command line.
+        from order import place  # noqa: PLC0415
+
+        return place.main(arguments[1:], describe, limits_of)
+    serve(describe(OrderSettings()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

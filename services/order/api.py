@@ -1,0 +1,194 @@
+"""The order service's HTTP API: place orders and batches, see where they stand, ask for their end.
+
+It turns requests into calls and rows into answers, and decides nothing. It must not know Kafka or protobuf.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, FastAPI, Header, Query, Response
+from starlette.exceptions import HTTPException
+
+from order import problems, store_reads
+from order.batches import Batches
+from order.bodies import (
+    AnyMode,
+    BatchRequest,
+    SagaRequest,
+    read_cursor,
+    read_since,
+    write_cursor,
+)
+from order.domain import Standing, Status, owed_by
+from order.orchestrator_client import OrchestratorClient, Unreachable
+from order.placing import Placing
+from order.ports import Clock, Runtime
+from saga.contract import STEP_BY_STATE, Mode
+
+PAGE_MAX: Final = 1_000
+STUCK_SECONDS: Final = 120.0
+"""An open order of which nothing new was learnt for so long is called stuck, as the alert does."""
+
+KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the API opens."""
+
+    runtime: Runtime
+    placing: Placing
+    batches: Batches
+    orchestrator: OrchestratorClient
+    clock: Clock
+
+
+def create_app(doors: Doors) -> FastAPI:
+    """Build the API."""
+    app = FastAPI(title="BrewSaga order", version="1", docs_url="/docs", redoc_url=None)
+    problems.install(app)
+    app.include_router(_placing(doors))
+    app.include_router(_reading(doors))
+    app.include_router(_batches(doors))
+    return app
+
+
+def _placing(doors: Doors) -> APIRouter:
+    router = APIRouter(tags=["sagas"])
+
+    @router.post("/sagas", status_code=202)
+    async def place_saga(
+        request: SagaRequest, response: Response, idempotency_key: KeyHeader = None
+    ) -> dict[str, Any]:
+        """Place an order: 202 when it is new, 200 when the same request placed it before."""
+        placed = await doors.placing.place(request.draft(request.saga_id), idempotency_key)
+        response.status_code = 202 if placed.is_new else 200
+        response.headers["Location"] = f"/sagas/{placed.saga_id}"
+        return {"saga_id": placed.saga_id, "mode": request.mode.long, "new": placed.is_new}
+
+    @router.post("/sagas/{saga_id}/cancel", status_code=202)
+    async def cancel_saga(saga_id: str) -> dict[str, Any]:
+        """Ask an open order to end. It takes effect only where nothing definite forbids it, so read the end."""
+        row = await _order(doors, saga_id)
+        if row["status"] != Status.RUNNING:
+            detail = f"saga {saga_id} has ended ({row['outcome']}); an end is never left"
+            raise HTTPException(409, detail)
+        await doors.placing.cancel([saga_id])
+        return {"saga_id": saga_id, "cancel_asked": True}
+
+    return router
+
+
+def _reading(doors: Doors) -> APIRouter:
+    router = APIRouter(tags=["sagas"])
+
+    @router.get("/sagas")
+    async def list_sagas(  # noqa: PLR0913 - one argument a filter
+        mode: AnyMode | None = None,
+        status: Literal["RUNNING", "SUCCESS", "FAILED"] | None = None,
+        stuck: bool = False,
+        since: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """List orders, youngest first, one page at a time."""
+        query = store_reads.Query(
+            mode.value if mode else None,
+            status,
+            STUCK_SECONDS if stuck else None,
+            read_since(since, doors.clock()) if since else None,
+            read_cursor(cursor) if cursor else None,
+        )
+        async with doors.runtime.pool.acquire() as connection:
+            rows = await store_reads.page(connection, query, limit + 1)
+        shown = [_view(row) for row in rows[:limit]]
+        last = rows[limit - 1] if len(rows) > limit else None
+        next_cursor = write_cursor(last["created_at"], last["saga_id"]) if last else None
+        return {"sagas": shown, "next_cursor": next_cursor}
+
+    @router.get("/sagas/{saga_id}")
+    async def get_saga(saga_id: str) -> dict[str, Any]:
+        """One order: where it stands and who owes the next step."""
+        return _view(await _order(doors, saga_id))
+
+    @router.get("/sagas/{saga_id}/timeline")
+    async def get_timeline(saga_id: str) -> dict[str, Any]:
+        """What happened so far: heard by order in choreography, told by the orchestrator in orchestration."""
+        row = await _order(doors, saga_id)
+        answer = {"saga_id": saga_id, "mode": Mode(row["mode"]).long, "status": row["status"]}
+        if row["mode"] == Mode.ORCH:
+            return {**answer, **await _told(doors, saga_id)}
+        async with doors.runtime.pool.acquire() as connection:
+            events = await store_reads.timeline(connection, saga_id)
+        return {**answer, "source": "order", "events": events}
+
+    return router
+
+
+def _batches(doors: Doors) -> APIRouter:
+    router = APIRouter(tags=["batches"])
+
+    @router.put("/batches/{uid}", status_code=202)
+    async def put_batch(uid: str, request: BatchRequest, response: Response) -> dict[str, Any]:
+        """Accept a batch of orders: 202 when it is new, 200 when the same was put before."""
+        is_new = await doors.batches.put(uid, request.wanted())
+        response.status_code = 202 if is_new else 200
+        return await _summary(doors, uid)
+
+    @router.get("/batches/{uid}")
+    async def get_batch(uid: str) -> dict[str, Any]:
+        """How far the batch is placed, and what has become of its orders."""
+        return await _summary(doors, uid)
+
+    @router.post("/batches/{uid}/cancel", status_code=202)
+    async def cancel_batch(uid: str) -> dict[str, Any]:
+        """Place no more of it and ask every open order to end."""
+        asked = await doors.batches.cancel(uid)
+        if asked is None:
+            raise HTTPException(404, f"batch {uid[:80]!r} is not known; PUT it first")
+        return {**await _summary(doors, uid), "asked_to_cancel": asked}
+
+    return router
+
+
+async def _order(doors: Doors, saga_id: str) -> dict[str, Any]:
+    row = None
+    if "\0" not in saga_id:
+        async with doors.runtime.pool.acquire() as connection:
+            row = await store_reads.one(connection, saga_id)
+    if row is None:
+        detail = f"saga {saga_id[:80]!r} is not known here; GET /sagas lists those that are"
+        raise HTTPException(404, detail)
+    return row
+
+
+async def _summary(doors: Doors, uid: str) -> dict[str, Any]:
+    found = None if "\0" in uid else await doors.batches.summary(uid)
+    if found is None:
+        raise HTTPException(404, f"batch {uid[:80]!r} is not known; PUT it first")
+    return found
+
+
+async def _told(doors: Doors, saga_id: str) -> dict[str, Any]:
+    """The orchestrator's history on demand, or a plain word on why there is none."""
+    try:
+        saga = await doors.orchestrator.show(saga_id)
+    except Unreachable as error:
+        note = f"the orchestrator cannot be reached ({error}); try again"
+        return {"source": None, "events": [], "note": note}
+    if saga is None:
+        note = "the orchestrator does not know this saga yet; place-order is said again until it does"
+        return {"source": "orchestrator", "events": [], "note": note}
+    return {"source": "orchestrator", "events": saga.get("history", [])}
+
+
+def _view(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as it is told: the mode in its long form, the step by name, and who owes it."""
+    standing = Standing(Status(row["status"]), row["current_step"])
+    word = STEP_BY_STATE.get(row["current_step"])
+    return {
+        **row,
+        "mode": Mode(row["mode"]).long,
+        "step": word.name if word else None,
+        "owed_by": owed_by(row["mode"], standing, known=row["known"]),
+    }

@@ -1,0 +1,63 @@
+"""What people ask of the orders: one, a page of them, and a timeline. Changes nothing and takes no lock.
+
+It must not know HTTP.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sagakit.shell.ports import Connection
+
+_COLUMNS: Final = """
+saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults, status, outcome, current_step,
+failure_reason, adopted, known, cancel_asked, parked, said, batch_id, occurred_at, created_at, updated_at, ended_at"""
+
+_PAGE: Final = f"""
+SELECT {_COLUMNS} FROM orders
+WHERE ($1::text IS NULL OR mode = $1) AND ($2::text IS NULL OR status = $2)
+  AND ($3::float8 IS NULL OR (status = 'RUNNING' AND updated_at < now() - make_interval(secs => $3)))
+  AND ($4::timestamptz IS NULL OR created_at >= $4)
+  AND ($5::timestamptz IS NULL OR (created_at, saga_id) < ($5, $6::text))
+ORDER BY created_at DESC, saga_id DESC LIMIT $7
+"""  # noqa: S608 - only the list of columns is put in
+
+_TIMELINE: Final = """
+SELECT event, reference, reason, occurred_at, heard_at, repeats FROM order_events
+WHERE saga_id = $1 ORDER BY heard_at, event
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which orders are asked for; None means all. `silent_seconds`: open, and nothing heard for so long."""
+
+    mode: str | None = None
+    status: str | None = None
+    silent_seconds: float | None = None
+    since: datetime | None = None
+    before: tuple[datetime, str] | None = None
+
+
+async def one(connection: Connection, saga_id: str) -> dict[str, Any] | None:
+    """One order's row."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM orders WHERE saga_id = $1",  # noqa: S608 - columns only
+        saga_id,
+    )
+    return None if row is None else dict(row)
+
+
+async def page(connection: Connection, query: Query, limit: int) -> Sequence[dict[str, Any]]:
+    """The youngest orders that fit, at most `limit`."""
+    when, saga_id = query.before or (None, "")
+    rows = await connection.fetch(
+        _PAGE, query.mode, query.status, query.silent_seconds, query.since, when, saga_id, limit
+    )
+    return [dict(row) for row in rows]
+
+
+async def timeline(connection: Connection, saga_id: str) -> list[dict[str, Any]]:
+    """What was heard of a choreographed saga, in the order of hearing."""
+    return [dict(row) for row in await connection.fetch(_TIMELINE, saga_id)]
