@@ -1,4 +1,4 @@
-"""Runs the orchestrator: reads the settings and puts the parts together. Nothing else does either."""
+"""Runs the orchestrator: reads the settings and puts the parts together, as nothing else does."""
 
 from orchestrator.api import create_app
 from orchestrator.ends import Ends

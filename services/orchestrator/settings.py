@@ -1,4 +1,4 @@
-"""What an operator may set of the orchestrator: the kit's settings, less a mode it has no part in."""
+"""What an operator may set of the orchestrator: the kit's settings, less one mode."""
 
 from pydantic import field_validator
 
