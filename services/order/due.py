@@ -3,8 +3,6 @@
 It must not know how often it is asked nor how fast it may speak: the kit's runner caps the rate.
 """
 
-from typing import Final
-
 from order import store_orders, wire
 from order.ports import Limits
 from sagakit.shell.ports import Connection, Handled
@@ -16,7 +14,7 @@ class OpenOrders:
     The payload is the stored one, word for word; only the cancel mark is added once it was asked for.
     """
 
-    name: Final = "open-orders"
+    name: str = "open-orders"
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

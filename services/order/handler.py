@@ -45,9 +45,11 @@ class Batch:
 class Timeline:
     """`ports.Handler` of the nine choreography topics."""
 
-    service: Final = "order"
-    mode: Final = Mode.CHOREO.value
-    topics: Final = tuple(topic.name for topic in contract.heard_by("order", Mode.CHOREO))
+    service: str = "order"
+    mode: str = Mode.CHOREO.value
+    topics: Sequence[str] = tuple(
+        topic.name for topic in contract.heard_by("order", Mode.CHOREO)
+    )
 
     def __init__(
         self,

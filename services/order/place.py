@@ -63,6 +63,7 @@ async def _place(spec: ServiceSpec, limits: Limits, draft: Draft, count: int) ->
         placing = Placing(runtime, limits, clock=utc_now)
         if (room := await placing.room()) < count:
             raise TooMuchInFlight(limits.max_in_flight - room, limits.max_in_flight)
+        placed: list[NewOrder] = []
         for start in range(0, count, CHUNK):
             now = utc_now()
             terms = terms_of(draft, now)
@@ -71,20 +72,15 @@ async def _place(spec: ServiceSpec, limits: Limits, draft: Draft, count: int) ->
                 for _ in range(min(CHUNK, count - start))
             ]
             await placing.write(orders)
-            for order in orders:
-                sys.stdout.write(placed_line(order, spec.settings.topic_prefix) + "\n")
-            sys.stdout.flush()
+            placed.extend(orders)
         if not await runtime.flush(ACKNOWLEDGE_SECONDS):
             sys.stderr.write(
                 "Kafka has not acknowledged everything; the orders are stored, and a running order"
                 " service says them again\n"
             )
+        for order in placed:
+            sys.stdout.write(placed_line(order, spec.settings.topic_prefix) + "\n")
     return 0
-
-
-def limits_prefix(spec: ServiceSpec) -> str:
-    """What stands before every topic."""
-    return spec.settings.topic_prefix
 
 
 def placed_line(order: NewOrder, topic_prefix: str) -> str:
