@@ -17,7 +17,15 @@ from brewsaga.waiting import ASK_AGAIN_SECONDS, exit_code, is_settled, wait_for_
 from saga.contract import Mode
 
 LIST_COLUMNS: Final = ("saga", "mode", "status", "step", "outcome", "reason", "created")
-STUCK_AFTER_SECONDS: Final = 30
+STATE_COLUMNS: Final = (
+    "saga_id",
+    "status",
+    "current_step",
+    "last_event",
+    "failure_reason",
+    "updated_at",
+)
+DEFAULT_ORCHESTRATOR_URL: Final = "http://127.0.0.1:8082"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +161,15 @@ async def watch(url: str, saga_id: str, timeout_seconds: float) -> Exit:
                 print(f"{saga_id} {render.outcome_word(saga['status'], saga.get('outcome'))}")
                 return exit_code([saga])
             await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+async def list_states(url: str, limit: int) -> Exit:
+    """Print the orchestrator's own list, which also has the sagas that order never saw."""
+    async with order_api(url or DEFAULT_ORCHESTRATOR_URL) as api:
+        found = [saga async for saga in api.sagas(limit)]
+    rows = [
+        tuple(saga[name] for name in STATE_COLUMNS[:-1]) + (str(saga["updated_at"])[:19],)
+        for saga in found
+    ]
+    print("\n".join(render.table(STATE_COLUMNS, rows)))
+    return Exit.COMPLETED

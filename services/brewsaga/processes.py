@@ -20,10 +20,13 @@ LOG_TAIL_LINES: Final = 15
 _PR_SET_PDEATHSIG: Final = 1
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago."""
+def free_port(preferred: int = 0) -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago, the preferred one if it was."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 

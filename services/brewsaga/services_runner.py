@@ -61,8 +61,11 @@ class Places:
 
     @property
     def ready_url(self) -> str:
-        """Answers 200 once the service is ready."""
-        return f"http://127.0.0.1:{self.metrics_port}/readyz"
+        """Answers 200 once database, consumer groups and producer are there.
+
+        Not /readyz: a service with an API is ready without Kafka, and here we want all of it.
+        """
+        return f"http://127.0.0.1:{self.metrics_port}/startupz"
 
 
 def environment(
@@ -89,17 +92,23 @@ def environment(
     }
 
 
-def choose_places(services: Iterable[str] = contract.DATABASES) -> dict[str, Places]:
-    """Free ports for each service."""
-    return {service: Places(free_port(), free_port()) for service in services}
+def choose_places(preferred: Mapping[str, int]) -> dict[str, Places]:
+    """Ports for each service: the preferred one for its API if it is free, else any free one."""
+    return {
+        service: Places(free_port(preferred.get(service, 0)), free_port())
+        for service in contract.DATABASES
+    }
 
 
 @asynccontextmanager
 async def services_running(
-    backing: Backing, logs: Path, extra: Mapping[str, str]
+    backing: Backing,
+    logs: Path,
+    extra: Mapping[str, str],
+    preferred_ports: Mapping[str, int] | None = None,
 ) -> AsyncIterator[dict[str, Places]]:
-    """Start all five, wait until each is ready, yield where they listen, and stop them whatever happens."""
-    places = choose_places()
+    """Start all five, wait until each is ready, yield where they are, stop them whatever happens."""
+    places = choose_places(preferred_ports or {})
     children: list[Child] = []
     try:
         for service in contract.DATABASES:

@@ -16,6 +16,7 @@ from saga.v1 import saga_pb2
 
 READ_DEADLINE_SECONDS: Final = 60.0
 WATERMARK_TIMEOUT_SECONDS: Final = 10.0
+ASK_AGAIN_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,21 @@ def _watermarks(consumer: Consumer, prefix: str) -> dict[tuple[str, int], tuple[
         if prefix + topic.name in existing
         for number in existing[prefix + topic.name].partitions
     ]
-    return {
-        (place.topic, place.partition): consumer.get_watermark_offsets(
-            place, timeout=WATERMARK_TIMEOUT_SECONDS
-        )
-        for place in places
-    }
+    return {(place.topic, place.partition): _ends(consumer, place) for place in places}
+
+
+def _ends(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """The first offset and the one after the last; a leader that is just moving is asked again."""
+    deadline = time.monotonic() + WATERMARK_TIMEOUT_SECONDS
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=WATERMARK_TIMEOUT_SECONDS)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(ASK_AGAIN_SECONDS)
+        else:
+            return low, high
 
 
 def _said(record: Any, prefix: str) -> Said:

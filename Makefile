@@ -1,0 +1,129 @@
+# Every target has its help after ##. The virtual environment is made once and again only when the locks change.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BASE_PYTHON ?= python3
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+READY := $(VENV)/.ready
+BREWSAGA := $(PYTHON) -m brewsaga
+MODE ?= choreo
+COUNT ?= 1
+
+.PHONY: help venv demo test check format lint types contracts generate verify lock \
+  up down wipe db-init topic-create-all status \
+  run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
+  run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
+  run-place-order chaos-fail-shipment saga-list audit doctor clean
+
+help: ## Print this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements/run.txt requirements/dev.txt pyproject.toml
+	test -x $(PYTHON) || $(BASE_PYTHON) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt -r requirements/dev.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+venv: $(READY) ## Make the virtual environment from the locked requirements
+
+# ---------------------------------------------------------------- all of it at once
+
+demo: $(READY) ## Start everything, run orders in both modes, audit, clean up (no container)
+	$(BREWSAGA) demo
+
+test: $(READY) ## Run all tests
+	$(PYTHON) -m pytest
+
+check: lint types contracts verify ## Format, lint, types, arrows, drift and unit tests
+	$(PYTHON) -m pytest tests/unit tests/architecture tests/model
+
+format: $(READY) ## Write every file as the formatter wants it
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+lint: $(READY)
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+
+types: $(READY)
+	$(PYTHON) -m mypy
+
+contracts: $(READY)
+	$(VENV)/bin/lint-imports
+
+# ---------------------------------------------------------------- the lecture's terminals: one service each
+
+up: $(READY) ## Start Kafka (19092) and Postgres (15435) in the background, and no service
+	$(PYTHON) -m brewsaga.stack up
+
+down: $(READY) ## End what `make up` started; the data stay
+	$(PYTHON) -m brewsaga.stack down
+
+wipe: $(READY) ## End it and remove its data
+	$(PYTHON) -m brewsaga.stack wipe
+
+status: $(READY) ## Say what of `make up` runs
+	$(PYTHON) -m brewsaga.stack status
+
+db-init: $(READY) ## Make the five databases, roles and tables
+	$(BREWSAGA) db-init
+
+topic-create-all: $(READY) ## Make every topic of both modes
+	$(BREWSAGA) topics
+
+run-payment-choreo: $(READY) ## payment, choreography (FAIL_RATE=0.3 makes it refuse)
+	$(BREWSAGA) run payment --mode choreo
+
+run-inventory-choreo: $(READY) ## inventory, choreography
+	$(BREWSAGA) run inventory --mode choreo
+
+run-shipment-choreo: $(READY) ## shipment, choreography
+	$(BREWSAGA) run shipment --mode choreo
+
+run-order-choreo: $(READY) ## order: the API, the timelines and the ends, of both modes
+	$(BREWSAGA) run order --mode both
+
+run-orchestrator: $(READY) ## the orchestrator
+	$(BREWSAGA) run orchestrator --mode orch
+
+run-payment-orch: $(READY) ## payment, orchestration
+	$(BREWSAGA) run payment --mode orch
+
+run-inventory-orch: $(READY) ## inventory, orchestration
+	$(BREWSAGA) run inventory --mode orch
+
+run-shipment-orch: $(READY) ## shipment, orchestration
+	$(BREWSAGA) run shipment --mode orch
+
+run-place-order: $(READY) ## Place COUNT orders in MODE=choreo|orch and exit
+	$(BREWSAGA) run order --mode $(MODE) -- place --mode $(MODE) --count $(COUNT)
+
+chaos-fail-shipment: $(READY) ## shipment, choreography, refusing every order
+	SHIPMENT_FAIL_RATE=1 $(BREWSAGA) run shipment --mode choreo
+
+saga-list: $(READY) ## List the orchestrator's sagas
+	$(BREWSAGA) saga-list
+
+audit: $(READY) ## Judge every promise on the stack of `make up`
+	$(BREWSAGA) audit
+
+doctor: $(READY) ## Say what can be reached, and what to do if not
+	$(BREWSAGA) doctor
+
+# ---------------------------------------------------------------- what is generated
+
+generate: $(READY) ## Write what is generated: the messages
+	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=services --pyi_out=services proto/saga/v1/saga.proto
+
+verify: $(READY) ## Compare what is generated with what is committed
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
+	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"
+
+lock: ## Resolve the requirements anew (needs uv)
+	uv pip compile --no-emit-index-url --generate-hashes --universal requirements/run.in -o requirements/run.txt
+	uv pip compile --no-emit-index-url --generate-hashes --universal requirements/dev.in -o requirements/dev.txt
+
+clean: ## Remove caches, not data
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

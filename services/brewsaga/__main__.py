@@ -1,0 +1,248 @@
+"""The command line: names, options and exit codes of every command, and nothing else.
+
+Whatever a command needs is imported when it runs, so that `--help` stays quick. stdout is data, stderr progress; every
+error ends with the next command to try.
+"""
+
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from brewsaga.errors import CommandError, Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from saga.contract import Mode
+
+app = typer.Typer(
+    help="Sagas over Kafka that lose nothing, in choreography and in orchestration.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ORDER_URL_VARIABLE: Final = "ORDER_URL"
+WAIT_SECONDS: Final = 60.0
+
+
+class Output(StrEnum):
+    """How a list is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    NAME = "name"
+
+
+Url = Annotated[
+    str, typer.Option("--url", envvar=ORDER_URL_VARIABLE, help="The order service's API.")
+]
+SagaId = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
+Shape = Annotated[Output, typer.Option("-o", "--output", help="How to print it.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
+
+
+def _default_url() -> str:
+    from brewsaga.api_client import DEFAULT_ORDER_URL
+
+    return DEFAULT_ORDER_URL
+
+
+def _run(command: "Coroutine[object, object, Exit]") -> None:
+    """Run a command to its exit code."""
+    import asyncio
+
+    raise typer.Exit(asyncio.run(command))
+
+
+def _modes(text: str) -> "tuple[Mode, ...]":
+    from saga.contract import Mode
+
+    if text.lower() == "both":
+        return tuple(Mode)
+    try:
+        return (Mode.parse(text),)
+    except ValueError as error:
+        raise CommandError(str(error), "brewsaga place --mode both", Exit.USAGE) from error
+
+
+@app.command()
+def up(
+    mode: Annotated[str, typer.Option(help="choreo, orch or both: what the services serve.")] = "both",
+) -> None:
+    """Start everything on this machine; Ctrl-C leaves nothing behind."""
+    from brewsaga.machine import up as start
+
+    _modes(mode)
+    raise typer.Exit(start(mode))
+
+
+@app.command()
+def place(
+    mode: Annotated[str, typer.Option("-m", "--mode", help="choreo, orch or both.")] = "choreo",
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="Orders a mode.")] = 1,
+    rate: Annotated[float, typer.Option(min=0, help="Orders a second; 0: no pause.")] = 0.0,
+    drink: Annotated[str, typer.Option(help="espresso, flat-white or geisha.")] = "espresso",
+    quantity: Annotated[int, typer.Option(min=1, max=1_000)] = 1,
+    customer: Annotated[str, typer.Option(help="Who orders.")] = "alice",
+    fail: Annotated[str, typer.Option(help="Step to refuse: payment, inventory or shipment.")] = "",
+    faults: Annotated[str, typer.Option(help="Faults as text: shipment=30;refund=50,delay:3s")] = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the ends.")] = False,
+    timeout: Timeout = WAIT_SECONDS,
+    url: Url = "",
+) -> None:
+    """Place orders; a line each on stdout."""
+    from brewsaga.commands import PlaceRequest, place as run
+
+    asked = ";".join(part for part in (f"{fail}=100" if fail else "", faults) if part)
+    order = {"customer_id": customer, "drink": drink, "quantity": quantity, "faults": asked}
+    request = PlaceRequest(_modes(mode), count, rate, order, wait, timeout)
+    _run(run(url or _default_url(), request))
+
+
+@app.command("list")
+def list_sagas(
+    mode: Annotated[str, typer.Option("-m", "--mode", help="choreo or orch; both without.")] = "",
+    status: Annotated[str, typer.Option("-s", "--status", help="RUNNING, SUCCESS, FAILED.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Rows at most.")] = 50,
+    output: Shape = Output.TABLE,
+    url: Url = "",
+) -> None:
+    """List sagas, newest first."""
+    from brewsaga.commands import list_sagas as run
+
+    query = {"mode": mode or None, "status": status.upper() or None}
+    _run(run(url or _default_url(), output.value, limit, query))
+
+
+@app.command()
+def show(saga_id: SagaId, output: Shape = Output.TABLE, url: Url = "") -> None:
+    """Show where one saga stands."""
+    from brewsaga.commands import show as run
+
+    _run(run(url or _default_url(), saga_id, output.value))
+
+
+@app.command()
+def timeline(saga_id: SagaId, output: Shape = Output.TABLE, url: Url = "") -> None:
+    """Draw what happened to one saga."""
+    from brewsaga.commands import timeline as run
+
+    _run(run(url or _default_url(), saga_id, output.value))
+
+
+@app.command()
+def watch(saga_id: SagaId, timeout: Timeout = WAIT_SECONDS, url: Url = "") -> None:
+    """Follow one saga until it ends."""
+    from brewsaga.commands import watch as run
+
+    _run(run(url or _default_url(), saga_id, timeout))
+
+
+@app.command()
+def audit(
+    database: Annotated[
+        list[str] | None, typer.Option(help="SERVICE=URL, as often as there are databases.")
+    ] = None,
+    bootstrap: Annotated[str, typer.Option(help="Kafka's address.")] = "",
+    prefix: Annotated[str, typer.Option(envvar="TOPIC_PREFIX", help="Before each topic.")] = "saga-",
+) -> None:
+    """Judge every promise from the databases and topics alone; without options those of `make up`."""
+    from brewsaga.checks import audit as run
+
+    raise typer.Exit(run(tuple(database or ()), bootstrap, prefix))
+
+
+@app.command()
+def doctor(url: Url = "") -> None:
+    """Say what can be reached and what to do if not."""
+    from brewsaga.checks import doctor as run
+
+    raise typer.Exit(run(url or _default_url()))
+
+
+@app.command()
+def demo(
+    orders: Annotated[int, typer.Option(min=12, max=2_000, help="Orders a mode.")] = 60,
+    seed: Annotated[str, typer.Option(help="Which orders fail.")] = "brewsaga",
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data folder.")] = False,
+) -> None:
+    """Start all of it in a folder of its own, run orders in both modes, audit, and clean up."""
+    from brewsaga.demo import demo as run
+
+    raise typer.Exit(run(orders, seed, keep=keep))
+
+
+@app.command("run", context_settings={"ignore_unknown_options": True})
+def run_service(
+    service: Annotated[str, typer.Argument(help="payment, inventory, shipment, order, …")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Given to the service after --.")
+    ] = None,
+    mode: Annotated[str, typer.Option(help="choreo, orch or both.")] = "both",
+) -> None:
+    """Run one service in this terminal against the stack of `make up`."""
+    from brewsaga.machine import become_service
+
+    _modes(mode)
+    become_service(service, mode, arguments or ())
+
+
+@app.command("db-init")
+def db_init() -> None:
+    """Make the five databases with their roles and tables."""
+    from brewsaga.machine import init_databases
+
+    raise typer.Exit(init_databases())
+
+
+@app.command("topics")
+def topics() -> None:
+    """Make every topic of both modes."""
+    from brewsaga.machine import create_topics
+
+    raise typer.Exit(create_topics())
+
+
+@app.command("saga-list")
+def saga_list(
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="Rows at most.")] = 50,
+    url: Annotated[str, typer.Option(envvar="ORCHESTRATOR_URL", help="Its API.")] = "",
+) -> None:
+    """List the orchestrator's sagas, also those that order does not know."""
+    from brewsaga.commands import list_states as run
+
+    _run(run(url, limit))
+
+
+def _say_error(text: str, next_step: str) -> None:
+    print(f"error: {text}\nnext: {next_step}", file=sys.stderr)
+
+
+def main() -> None:
+    """The entry point: errors to stderr, each with the next command to try."""
+    try:
+        app(standalone_mode=True)
+    except CommandError as error:
+        _say_error(str(error), error.next_step)
+        sys.exit(error.code)
+    except Exception as error:
+        # The stack's own errors say in their text what to do; anything else is a bug and keeps its trace.
+        if type(error).__name__ != "StackError":
+            raise
+        _say_error(str(error), "brewsaga doctor")
+        sys.exit(Exit.ERROR)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(Exit.ERROR)
+    except BrokenPipeError:
+        # The reader of our output has gone; say nothing more, also not at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.ERROR)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The demonstration: all of it on one machine, orders in both modes, refusals at every step, then the audit.
+
+It has a data folder and ports of its own and removes both. It is a client like any other: it places orders over HTTP
+and reads ends and timelines there; the verdict is the audit's, which uses no service's code.
+"""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from brewsaga import backing, render
+from brewsaga.api_client import Json, OrderApi, order_api
+from brewsaga.audit import Report, audit
+from brewsaga.commands import ascii_only, timeline_text
+from brewsaga.demo_orders import orders
+from brewsaga.errors import CommandError, Exit
+from brewsaga.machine import stopped_by_signals, tell
+from brewsaga.services_runner import Backing, services_running
+from brewsaga.stack import StackConfig, running
+from brewsaga.stack.config import DEFAULT_DATA_FOLDER
+from saga.contract import Mode, Outcome
+
+PREFIX: Final = "demo-"
+END_SECONDS: Final = 45.0
+"""How long all orders together may take to end."""
+
+ASK_SECONDS: Final = 0.2
+PLACED_AT_ONCE: Final = 8
+SETTINGS: Final = {
+    "TOPIC_PREFIX": PREFIX,
+    "MODE": "both",
+    "OUTBOX_KEEP": "true",
+    "RESAY_AFTER_SECONDS": "1",
+    "FAULTS_ENABLED": "true",
+}
+"""Kept outbox rows let the audit compare each message with its transaction; the short silence suits a short show."""
+
+CASCADE: Final = (
+    "order-requested",
+    "payment-completed",
+    "inventory-reserved",
+    "shipment-failed",
+    "inventory-released",
+    "payment-refunded",
+)
+"""The full compensation, event by event, which must be seen in the choreography."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What came of the orders: every saga, one cascade's timeline, and how long it took."""
+
+    sagas: Sequence[Json]
+    cascade: Json
+    seconds: float
+
+
+def demo(count: int, seed: str, *, keep: bool) -> Exit:
+    """Run it all. 0 where every order ended, every step refused one, and no promise was broken; 4 else."""
+    parent = Path(DEFAULT_DATA_FOLDER)
+    parent.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=parent)).resolve()
+    folder.chmod(0o711)  # to be passed through by an unprivileged Postgres
+    try:
+        with stopped_by_signals(), running(StackConfig.from_environment(folder)) as stack:
+            print(stack.describe(), flush=True)
+            ready = backing.prepare(stack.kafka.bootstrap, stack.postgres.admin_url, PREFIX)
+            return asyncio.run(_show(ready, folder, count, seed))
+    finally:
+        if keep:
+            tell(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _show(ready: Backing, folder: Path, count: int, seed: str) -> Exit:
+    tell("starting payment, inventory, shipment, order and orchestrator …")
+    async with services_running(ready, folder / "logs", SETTINGS) as places:
+        async with order_api(places["order"].url) as api:
+            shown = await _place_and_wait(api, count, seed)
+        report = await audit(ready.database_urls, ready.bootstrap, PREFIX)
+    return _print(shown, report)
+
+
+async def _place_and_wait(api: OrderApi, count: int, seed: str) -> Shown:
+    tell(f"placing {count} orders in each mode …")
+    begun = time.monotonic()
+    gate = asyncio.Semaphore(PLACED_AT_ONCE)
+
+    async def place(mode: Mode, index: int, order: Json) -> str:
+        async with gate:
+            answer = await api.place({**order, "mode": mode.value}, f"{mode.value}-{index}")
+            return str(answer["saga_id"])
+
+    placed = await asyncio.gather(
+        *(
+            place(mode, index, order)
+            for index, order in enumerate(orders(count, seed))
+            for mode in Mode
+        )
+    )
+    await _until_all_ended(api, len(placed))
+    seconds = time.monotonic() - begun
+    sagas = [saga async for saga in api.sagas(len(placed))]
+    return Shown(sagas, await _cascade(api, sagas), seconds)
+
+
+async def _until_all_ended(api: OrderApi, count: int) -> None:
+    deadline = time.monotonic() + END_SECONDS
+    while True:
+        open_sagas, _ = await api.page(status="RUNNING", limit=5)
+        if not open_sagas:
+            return
+        if time.monotonic() > deadline:
+            named = ", ".join(f"{s['saga_id']} at {s['current_step']}" for s in open_sagas)
+            text = f"not all of {count} orders ended within {END_SECONDS:.0f} s; open: {named}"
+            raise CommandError(text, "brewsaga demo --keep, then read the logs", Exit.TIMED_OUT)
+        await asyncio.sleep(ASK_SECONDS)
+
+
+async def _cascade(api: OrderApi, sagas: Sequence[Json]) -> Json:
+    """The timeline of a choreographed saga that was undone from its last step."""
+    for saga in sagas:
+        if saga["mode"] == Mode.CHOREO.long and saga["outcome"] == Outcome.COMPENSATED.value:
+            timeline = await api.timeline(saga["saga_id"])
+            if set(CASCADE) <= {event["event"] for event in timeline["events"]}:
+                return timeline
+    text = "no choreographed order went through the whole cascade of compensations"
+    raise CommandError(text, "brewsaga demo --keep, then read the logs", Exit.NEEDS_A_PERSON)
+
+
+def _print(shown: Shown, report: Report) -> Exit:
+    arrow = " -> " if ascii_only() else " → "
+    print(f"\none choreographed saga, undone from its last step:\n{arrow.join(CASCADE)}\n")
+    print("\n".join(timeline_text(shown.cascade)))
+    print(f"\nends of {len(shown.sagas)} orders, {shown.seconds:.1f} s from the first to the last:")
+    print("\n".join(_ends(shown.sagas)))
+    print("\npromises, judged from the databases and topics alone:")
+    print("\n".join(report.text()))
+    return Exit.NEEDS_A_PERSON if report.violations or not report.quiet else Exit.COMPLETED
+
+
+def _ends(sagas: Sequence[Json]) -> list[str]:
+    """A row an end and its reason, a column a mode."""
+    counts = Counter((s["mode"], s["outcome"], s["failure_reason"] or "-") for s in sagas)
+    kinds = sorted({(outcome, reason) for _, outcome, reason in counts})
+    rows = [
+        (outcome, reason, *(counts[mode.long, outcome, reason] for mode in Mode))
+        for outcome, reason in kinds
+    ]
+    totals = [sum(1 for saga in sagas if saga["mode"] == mode.long) for mode in Mode]
+    columns = ("outcome", "reason", *(mode.long for mode in Mode))
+    return render.table(columns, [*rows, ("all", "", *totals)])

@@ -1,0 +1,111 @@
+"""Everything on one machine: the stack, the five services, and the commands of the lecture's terminals.
+
+Starts and stops; knows neither sagas nor messages.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from brewsaga import backing
+from brewsaga.errors import CommandError, Exit
+from brewsaga.services_runner import Backing, Places, environment, services_running
+from brewsaga.stack import StackConfig, ensure_topics, running
+from brewsaga.stack.config import DEFAULT_DATA_FOLDER
+from brewsaga.stack.state import read_state
+from saga import contract
+
+UP_FOLDER: Final = Path(DEFAULT_DATA_FOLDER) / "machine"
+LOG_FOLDER: Final = Path(DEFAULT_DATA_FOLDER) / "logs"
+
+
+def tell(text: str) -> None:
+    """Progress, for people."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does, so that everything it started is stopped."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def up(mode: str) -> Exit:
+    """Stack and services until Ctrl-C; the stack of `make up` is used where it runs."""
+    with stopped_by_signals():
+        state = read_state(Path(DEFAULT_DATA_FOLDER))
+        if state is not None and state.complete():
+            tell(state.description)
+            return _serve(state.bootstrap, state.postgres_admin_url, mode)
+        with running(StackConfig.from_environment(UP_FOLDER)) as stack:
+            tell(stack.describe())
+            return _serve(stack.kafka.bootstrap, stack.postgres.admin_url, mode)
+
+
+def _serve(bootstrap: str, admin_url: str, mode: str) -> Exit:
+    prefix = backing.topic_prefix()
+    ready = backing.prepare(bootstrap, admin_url, prefix)
+    try:
+        asyncio.run(_serve_until_stopped(ready, {"MODE": mode, "TOPIC_PREFIX": prefix}))
+    except KeyboardInterrupt:
+        tell("stopped")
+    return Exit.COMPLETED
+
+
+async def _serve_until_stopped(ready: Backing, extra: dict[str, str]) -> None:
+    preferred = backing.PREFERRED_PORTS
+    async with services_running(ready, LOG_FOLDER, extra, preferred) as places:
+        print(addresses(places))
+        tell(f"logs: {LOG_FOLDER}; Ctrl-C stops everything; next: brewsaga place --mode both --wait")
+        await asyncio.Event().wait()
+
+
+def addresses(places: dict[str, Places]) -> str:
+    """Where the services listen, as lines a shell can evaluate."""
+    return "\n".join(f"export {name.upper()}_URL={place.url}" for name, place in places.items())
+
+
+def become_service(service: str, mode: str, arguments: Sequence[str]) -> None:
+    """Replace this process by one service with the stack's addresses; the environment passes through."""
+    if service not in contract.DATABASES:
+        text = f"service is {service!r}; it must be one of {', '.join(contract.DATABASES)}"
+        raise CommandError(text, "brewsaga run order", Exit.USAGE)
+    found = backing.find()
+    ports = {name: Places(port, 0) for name, port in backing.PREFERRED_PORTS.items()}
+    # Only order and orchestrator have an address that others ask; the rest take any free port.
+    places = {service: Places(0, 0), **ports}
+    given = environment(service, found, places, {"MODE": mode, "LOG_FORMAT": "text"})
+    if service == "order":
+        given["PRINT_TIMELINE"] = "true"
+    own = {"PYTHONPATH", "DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "MODE"}
+    passed = {name: value for name, value in os.environ.items() if name not in own}
+    command = [sys.executable, "-m", service, *arguments]
+    os.execve(sys.executable, command, given | passed)  # noqa: S606 - our own interpreter
+
+
+def init_databases() -> Exit:
+    """Make the five databases, roles and tables; safe to repeat."""
+    _, admin = backing.servers()
+    _, applied = backing.prepare_databases(admin)
+    print("\n".join(applied) or "the databases are up to date")
+    return Exit.COMPLETED
+
+
+def create_topics() -> Exit:
+    """Make every topic of both modes; the embedded broker makes them by itself, and it says so."""
+    bootstrap, _ = backing.servers()
+    names = contract.all_topics(backing.topic_prefix())
+    if ensure_topics(bootstrap, names, contract.PARTITIONS):
+        print("\n".join(names))
+    else:
+        print("the embedded broker has no CreateTopics: it makes each topic when it is first used")
+    return Exit.COMPLETED
