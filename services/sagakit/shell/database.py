@@ -9,7 +9,6 @@ from typing import Final
 
 import asyncpg
 
-
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
 """No statement of ours takes longer; a server that hangs is treated like one that is away."""
@@ -17,8 +16,9 @@ ACQUIRE_TIMEOUT_SECONDS: Final = 10.0
 WAIT_MAX_SECONDS: Final = 2.0
 
 _PASSING_CLASSES: Final = frozenset({"08", "28", "3D", "40", "53", "57", "58"})
-"""SQLSTATE classes that say something of the server and nothing of the statement: connection, login, no such database
-yet, rollback (deadlock, serialization), resources, shutdown or cancel, system."""
+"""SQLSTATE classes that say something of the server and nothing of the statement: connection,
+login, no such database yet, rollback (deadlock, serialization), resources, shutdown or cancel,
+system."""
 _PASSING_STATES: Final = frozenset({"25006", "55P03"})
 """Read-only transaction (a standby not yet promoted) and lock not available."""
 
@@ -28,26 +28,36 @@ log = logging.getLogger(__name__)
 
 
 def passes(error: BaseException) -> bool:
-    """Whether the same work may succeed later unchanged: the database is away, or another transaction was in the way."""
+    """Whether the same work may succeed later unchanged.
+
+    The database is away, or another transaction was in the way.
+    """
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] in _PASSING_CLASSES or state in _PASSING_STATES
     if isinstance(error, asyncpg.exceptions.DataError):
         return False
-    # InterfaceError: the driver found the connection closed under it. ValueErrors among them are our own mistakes.
+    # InterfaceError: the driver found the connection closed under it. ValueErrors among them are
+    # our own mistakes.
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)
     return isinstance(error, OSError | asyncio.TimeoutError | asyncpg.InternalClientError)
 
 
 async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Nothing to reset: no session state is ever used, and the default costs a round trip a release."""
+    """Nothing to reset.
+
+    No session state is ever used, and the default costs a round trip a release.
+    """
 
 
 async def create_pool(
     url: str, *, name: str = "sagakit", connections_max: int = 8, wait: bool = True
 ) -> Pool:
-    """Open a pool; with `wait` try until the server lets us in (a service may start before its database)."""
+    """Open a pool; with `wait` try until the server lets us in.
+
+    A service may start before its database.
+    """
     delay_seconds = 0.1
     while True:
         try:

@@ -1,6 +1,9 @@
-"""Dead letters: the table is the truth, the topic of the same name a mirror for those who watch Kafka.
+"""Dead letters: the table is the truth.
 
-Also what no handler need look at: records without a value, empty ones, and ones that are too large to be read.
+The topic of the same name a mirror for those who watch Kafka.
+
+Also what no handler need look at: records without a value, empty ones, and ones that are too large
+to be read.
 """
 
 import hashlib
@@ -43,7 +46,9 @@ def unreadable(record: Record) -> DeadLetter | None:
 async def insert(
     connection: Connection, mode: str, mirror: str, letters: Sequence[DeadLetter]
 ) -> list[Outgoing]:
-    """Write dead letters inside the open transaction; return the mirrors of those that are new (a redelivery is not).
+    """Write dead letters inside the open transaction.
+
+    Return the mirrors of those that are new (a redelivery is not).
 
     `mirror` is the topic without prefix.
     """
@@ -51,9 +56,7 @@ async def insert(
         return []
     columns = zip(*(_columns(letter) for letter in letters), strict=True)
     new = await connection.fetch(_INSERT, mode, *(list(column) for column in columns))
-    by_place = {
-        (one.record.topic, one.record.partition, one.record.offset): one for one in letters
-    }
+    by_place = {(one.record.topic, one.record.partition, one.record.offset): one for one in letters}
     return [_mirror(by_place[row[0], row[1], row[2]], mirror) for row in new]
 
 

@@ -1,6 +1,9 @@
-"""Health and metrics on a port of their own, served by the loop itself: a loop that is stuck does not answer.
+"""Health and metrics on a port of their own.
 
-A few lines of HTTP/1.1 instead of a framework: three fixed addresses, GET alone, no body is ever read.
+Served by the loop itself: a loop that is stuck does not answer.
+
+A few lines of HTTP/1.1 instead of a framework: three fixed addresses, GET alone, no body is ever
+read.
 """
 
 import asyncio
@@ -32,7 +35,10 @@ class Answer:
 
 @dataclass(slots=True)
 class HealthServer:
-    """`/livez`: restart me when this fails. `/readyz`: send me requests. `/startupz`: all of it is up. `/metrics`."""
+    """`/livez`: restart me when this fails.
+
+    `/readyz`: send me requests. `/startupz`: all of it is up. `/metrics`.
+    """
 
     registry: CollectorRegistry
     live: Check

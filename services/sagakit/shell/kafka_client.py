@@ -1,7 +1,8 @@
-"""The consumer: one thread a consumer group, which makes every call of its consumer and hands batches to the loop.
+"""The consumer: one thread a consumer group makes every call of it and hands batches to the loop.
 
-The asyncio loop never touches a consumer. It takes one batch at a time and hands back the offsets that are done; the
-thread keeps polling meanwhile, so that a slow database never costs the group's membership. Knows no message's content.
+The asyncio loop never touches a consumer. It takes one batch at a time and hands back the offsets
+that are done; the thread keeps polling meanwhile, so that a slow database never costs the group's
+membership. Knows no message's content.
 """
 
 import asyncio
@@ -21,12 +22,15 @@ BATCH_MESSAGES_MAX: Final = 500
 POLL_SECONDS: Final = 0.05
 COMMIT_EVERY_SECONDS: Final = 0.2
 PAUSE_AFTER_SECONDS: Final = 3.0
-"""How long a batch may be in work before the partitions are paused and polling goes on without taking messages."""
+"""How long a batch may be in work before the partitions are paused and polling goes on without
+taking messages."""
 STOP_SECONDS: Final = 10.0
-"""How long an orderly stop waits for the thread; a group that is left unsaid is noticed by its session."""
+"""How long an orderly stop waits for the thread; a group that is left unsaid is noticed by its
+session."""
 REBUILD_SECONDS: Final = 1.0
 JOINED_AFTER_SECONDS: Final = 5.0
-"""A member of a full group is told of no assignment at all; polling this long without an error counts as joined."""
+"""A member of a full group is told of no assignment at all; polling this long without an error
+counts as joined."""
 COMPLAIN_EVERY_SECONDS: Final = 10.0
 
 _HARMLESS_COMMITS: Final = frozenset(
@@ -43,7 +47,10 @@ log = logging.getLogger(__name__)
 
 
 def common_config(settings: KitSettings) -> dict[str, object]:
-    """What consumer and producer share: come back at once after an outage, and speak through our own log alone."""
+    """What consumer and producer share.
+
+    Come back at once after an outage, and speak through our own log alone.
+    """
     return {
         "bootstrap.servers": settings.kafka_bootstrap_servers,
         "reconnect.backoff.ms": 50,
@@ -79,7 +86,10 @@ def consumer_config(settings: KitSettings, group: str) -> dict[str, object]:
 
 @dataclass(slots=True)
 class Batch:
-    """What was polled together. `ends` are the next offsets a partition; `sent_at` is one Kafka timestamp a topic."""
+    """What was polled together.
+
+    `ends` are the next offsets a partition; `sent_at` is one Kafka timestamp a topic.
+    """
 
     records: list[Record] = field(default_factory=list)
     ends: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -212,7 +222,10 @@ class ConsumerThread:
             self._next, self._paused, self._blocked_since = Batch(), False, None
 
     def _turn(self, consumer: Consumer) -> None:
-        """One poll. A batch that finds the loop busy waits here, and is filled up when its turn comes."""
+        """One poll. A batch that finds the loop busy waits here.
+
+        And is filled up when its turn comes.
+        """
         now = self.polled_at = time.monotonic()
         if now - self._committed_at >= COMMIT_EVERY_SECONDS:
             self._store(consumer)
@@ -248,14 +261,24 @@ class ConsumerThread:
             return
         batch = self._next
         batch.records.append(
-            Record(topic, partition, offset, _bytes(message.key()), _bytes(message.value()), _id(message))
+            Record(
+                topic,
+                partition,
+                offset,
+                _bytes(message.key()),
+                _bytes(message.value()),
+                _id(message),
+            )
         )
         batch.ends[topic, partition] = offset + 1
         if topic not in batch.sent_at:
             batch.sent_at[topic] = message.timestamp()[1] / 1_000
 
     def _keep_membership(self, consumer: Consumer) -> None:
-        """The loop is busy: after a while pause what is assigned and keep polling, which takes nothing then."""
+        """The loop is busy.
+
+        After a while pause what is assigned and keep polling, which takes nothing then.
+        """
         now = time.monotonic()
         if self._blocked_since is None:
             self._blocked_since = now

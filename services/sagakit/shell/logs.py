@@ -1,4 +1,7 @@
-"""Log lines: JSON for machines, text for people. The only place that touches the logging configuration."""
+"""Log lines: JSON for machines, text for people.
+
+The only place that touches the logging configuration.
+"""
 
 import json
 import logging
@@ -7,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 FIELDS = ("saga_id", "mode", "step", "topic", "partition", "offset", "trace_id", "span_id")
-"""What a line may carry besides its message, through `extra=`; other keys go into `extra={"fields": {...}}`."""
+"""What a line may carry besides its message, through `extra=`; other keys go into `extra={"fields":
+{...}}`."""
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:

@@ -1,8 +1,10 @@
-"""The loop of one service in one mode: a batch in, one transaction, what follows is published, the next batch.
+"""The loop of one service in one mode.
 
-Whatever goes wrong has one of three ends (there is no fourth): what passes by itself means the same batch again for as
-long as it takes; one culprit is found by bisection and put aside as a dead letter; the rest of the batch goes on.
-Knows no business: a handler decides and writes its own rows.
+A batch in, one transaction, what follows is published, the next batch.
+
+Whatever goes wrong has one of three ends (there is no fourth): what passes by itself means the same
+batch again for as long as it takes; one culprit is found by bisection and put aside as a dead
+letter; the rest of the batch goes on. Knows no business: a handler decides and writes its own rows.
 """
 
 import asyncio
@@ -34,9 +36,9 @@ from sagakit.shell.runtime import Runtime
 ATTEMPTS_MAX: Final = 3
 """Tries of a batch that fails for no passing reason, before it is bisected."""
 CONFLICTS_MAX: Final = 100
-"""A guarded write that never finds what was loaded is a fault of the handler, and treated like one."""
+"""A guarded write that never finds what was loaded is a fault of the handler, treated like one."""
 SETTLE_AT: Final = 64
-"""Fewer acknowledged outbox rows than this are left to the task that settles them when nothing else goes on."""
+"""Fewer acknowledged outbox rows than this are left to the task that settles twice a second."""
 CAUTIOUS_MESSAGES: Final = 500
 """After an unclean stop so many messages are taken one by one."""
 BACKOFF_MIN_SECONDS: Final = 0.05
@@ -107,7 +109,10 @@ class Worker(Generic[M]):
         self._observe_times(batch)
 
     async def _work_cautiously(self, record: Record) -> None:
-        """Count the attempt before anything is done with the record: what kills the process ends here."""
+        """Count the attempt before anything is done with the record.
+
+        What kills the process ends here.
+        """
 
         async def take() -> int:
             return await workers.take_in_hand(await self._connect(), record)
@@ -150,7 +155,7 @@ class Worker(Generic[M]):
         while True:
             try:
                 await self._transact(messages, letters, in_hand)
-                return
+                return None
             except Conflict as error:
                 conflicts += 1
                 if conflicts >= CONFLICTS_MAX:
@@ -158,7 +163,7 @@ class Worker(Generic[M]):
                 await asyncio.sleep(backoff_seconds(conflicts, CONFLICT_BACKOFF_MAX_SECONDS))
             except Poison as error:
                 return await self._divide(messages, letters, error, in_hand)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - every error has its end here, none is swallowed
                 if passes(error):
                     waits += 1
                     self._complain(error, waits)
@@ -177,7 +182,10 @@ class Worker(Generic[M]):
         error: Exception,
         in_hand: Record | None,
     ) -> None:
-        """The batch cannot be handled as a whole. What is certain goes first, so that it is never taken for the culprit."""
+        """The batch cannot be handled as a whole.
+
+        What is certain goes first, so that it is never taken for the culprit.
+        """
         if letters:
             await self._put_aside(letters)
         if not messages:
@@ -192,7 +200,9 @@ class Worker(Generic[M]):
         await self._settle(messages[:middle], ())
         await self._settle(messages[middle:], (), in_hand)
 
-    async def _put_aside(self, letters: Sequence[DeadLetter], in_hand: Record | None = None) -> None:
+    async def _put_aside(
+        self, letters: Sequence[DeadLetter], in_hand: Record | None = None
+    ) -> None:
         """Write dead letters, however long it takes: there is nothing else to do with them."""
 
         async def write() -> None:
@@ -224,7 +234,9 @@ class Worker(Generic[M]):
                     await workers.put_down(connection, in_hand)
         except BaseException as error:
             publisher.put_back(ids)
-            if connection.is_closed() or not isinstance(error, asyncpg.PostgresError | Conflict | Poison):
+            if connection.is_closed() or not isinstance(
+                error, asyncpg.PostgresError | Conflict | Poison
+            ):
                 self._let_go()
             raise
         runtime.settled(ids)
@@ -248,15 +260,16 @@ class Worker(Generic[M]):
             connection.terminate()
             self._releasing = asyncio.ensure_future(self._runtime.pool.release(connection))
 
-    async def _persist(
-        self, work: Callable[[], Awaitable[T]], *, anything: bool = False
-    ) -> T:
-        """Do `work` again until it succeeds; other errors than those that pass are raised unless `anything`."""
+    async def _persist(self, work: Callable[[], Awaitable[T]], *, anything: bool = False) -> T:
+        """Do `work` again until it succeeds.
+
+        Other errors than those that pass are raised unless `anything`.
+        """
         attempt = 0
         while True:
             try:
                 return await work()
-            except Exception as error:
+            except Exception as error:  # judged by the next line
                 if not (anything or passes(error)):
                     raise
                 attempt += 1

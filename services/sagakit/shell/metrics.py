@@ -1,6 +1,9 @@
-"""What the loop counts, and how any metric is declared: plain data first, one registry a process built from it.
+"""What the loop counts.
 
-A service passes further declarations; observations come as (name, label values, value). No id is ever a label.
+And how any metric is declared: plain data first, one registry a process built from it.
+
+A service passes further declarations; observations come as (name, label values, value). No id is
+ever a label.
 """
 
 import logging
@@ -20,10 +23,26 @@ from prometheus_client import (
 
 NAMESPACE: Final = "brewsaga"
 SEVERAL: Final = "several"
-"""The topic label where a batch of several topics held duplicates: the handler counts them together."""
+"""The topic label where a batch of several topics held duplicates: the handler counts them
+together."""
 
 Kind = Literal["counter", "gauge", "histogram"]
-SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+SECONDS: Final = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+)
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +142,10 @@ class Metrics:
         return metric
 
     def observe(self, name: str, labels: Sequence[str], value: float) -> None:
-        """Add to a counter, set a gauge, sample a histogram. An undeclared name is said once and then left out."""
+        """Add to a counter, set a gauge, sample a histogram.
+
+        An undeclared name is said once and then left out.
+        """
         metric = self._metrics.get(name)
         if metric is None:
             if name not in self._unknown:

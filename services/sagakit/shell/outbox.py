@@ -1,4 +1,6 @@
-"""The outbox table: what is said is written in the transaction of the state that it says, and deleted when Kafka has it.
+"""The outbox table.
+
+What is said is written in the transaction of the state that it says, and deleted when Kafka has it.
 
 All SQL of the outbox but the sweeper's choice is here. Knows no topic's meaning.
 """
@@ -29,7 +31,10 @@ UPDATE outbox SET acknowledged_at = now() WHERE id = ANY($1::uuid[]) AND acknowl
 
 
 class OutboxRow(NamedTuple):
-    """One row, as it is published. `topic` has its prefix. A named tuple: thousands a second are made."""
+    """One row, as it is published.
+
+    `topic` has its prefix. A named tuple: thousands a second are made.
+    """
 
     id: str
     topic: str
@@ -42,7 +47,10 @@ class OutboxRow(NamedTuple):
 
 
 def message_ids(count: int) -> list[str]:
-    """Time-ordered ids (UUID version 7: milliseconds, a counter within the call, 62 random bits)."""
+    """Time-ordered ids (UUID version 7.
+
+    Milliseconds, a counter within the call, 62 random bits).
+    """
     milliseconds = time.time_ns() // 1_000_000
     head = f"{milliseconds:012x}"
     head = f"{head[:8]}-{head[8:]}-7"
@@ -54,7 +62,10 @@ def message_ids(count: int) -> list[str]:
 
 
 def trace_id(saga_id: str) -> str:
-    """The trace of a saga: its 128 bits, or of a foreign id the first 16 bytes of its SHA-256. 32 hexadecimal digits."""
+    """The trace of a saga: its 128 bits, or of a foreign id the first 16 bytes of its SHA-256.
+
+    32 hexadecimal digits.
+    """
     if len(saga_id) == _UUID_LENGTH:
         digits = saga_id.replace("-", "").lower()
         if len(digits) == 32 and digits.strip("0123456789abcdef") == "" and digits.strip("0"):  # noqa: PLR2004
@@ -63,12 +74,18 @@ def trace_id(saga_id: str) -> str:
 
 
 def clean(text: str) -> str:
-    """`text` as Postgres and UTF-8 take it: foreign keys and messages of errors may hold anything."""
+    """`text` as Postgres and UTF-8 take it.
+
+    Foreign keys and messages of errors may hold anything.
+    """
     return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
 
 
 def rows_of(outgoing: Sequence[Outgoing], prefix: str) -> list[OutboxRow]:
-    """Outbox rows for what is to be said: each with an id, its topic's full name and its place in the saga's trace."""
+    """Outbox rows for what is to be said.
+
+    Each with an id, its topic's full name and its place in the saga's trace.
+    """
     return [
         OutboxRow(
             row_id,
@@ -91,7 +108,10 @@ async def insert(connection: Connection, rows: Sequence[OutboxRow]) -> None:
 
 
 async def settle(connection: Connection, ids: Iterable[str], *, keep: bool) -> None:
-    """Delete what Kafka has acknowledged, or mark it where the outbox is kept. Sorted: two processes never deadlock."""
+    """Delete what Kafka has acknowledged, or mark it where the outbox is kept.
+
+    Sorted: two processes never deadlock.
+    """
     ordered = sorted(ids)
     if ordered:
         await connection.execute(_KEEP if keep else _DELETE, ordered)

@@ -1,8 +1,9 @@
 """The producer: publishes outbox rows from memory, and knows which of them Kafka has acknowledged.
 
-Everything here runs on the asyncio loop's thread. `poll(0)` is called by the loop, before acknowledgements are collected
-and by a ticker: a poll thread of its own would fight for the interpreter's lock once a delivery report. A row that
-fails is left to the sweeper; nothing is ever lost here, because the row is in the database.
+Everything here runs on the asyncio loop's thread. `poll(0)` is called by the loop, before
+acknowledgements are collected and by a ticker: a poll thread of its own would fight for the
+interpreter's lock once a delivery report. A row that fails is left to the sweeper; nothing is ever
+lost here, because the row is in the database.
 """
 
 import asyncio
@@ -27,14 +28,18 @@ QUEUE_FULL_WAIT_SECONDS: Final = 0.01
 WAITING_ROWS_MAX: Final = 50_000
 """Rows that wait for space in the producer's queue; beyond that they are left to the sweeper."""
 FAILED_PAUSE_SECONDS: Final = 10.0
-"""How long a row that failed is left out by the sweeper, so that hopeless rows do not hold up the others."""
+"""How long a row that failed is left out by the sweeper, so that hopeless rows do not hold up the
+others."""
 FAILED_ROWS_MAX: Final = 10_000
 
 log = logging.getLogger(__name__)
 
 
 def producer_config(settings: KitSettings) -> dict[str, object]:
-    """murmur2, as Java's and Go's clients: the same saga is in the same partition whoever says it."""
+    """murmur2, as Java's and Go's clients.
+
+    The same saga is in the same partition whoever says it.
+    """
     return common_config(settings) | {
         "enable.idempotence": True,
         "linger.ms": settings.kafka_linger_ms,
@@ -73,7 +78,10 @@ class Publisher:
         return not self._down.is_set()
 
     def start(self) -> None:
-        """Begin to poll and to probe. The first probe is the warm-up: a first send without it costs half a second."""
+        """Begin to poll and to probe.
+
+        The first probe is the warm-up: a first send without it costs half a second.
+        """
         self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._probe())]
 
     async def stop(self, timeout_seconds: float) -> None:
@@ -86,7 +94,10 @@ class Publisher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def flush(self, timeout_seconds: float) -> bool:
-        """Wait until all that was published is acknowledged; False when time ran out or the broker is away."""
+        """Wait until all that was published is acknowledged.
+
+        False when time ran out or the broker is away.
+        """
         deadline = time.monotonic() + timeout_seconds
         while self.unacknowledged or self._waiting:
             self._producer.poll(0)
@@ -98,14 +109,17 @@ class Publisher:
     async def wait_healthy(self, timeout_seconds: float) -> bool:
         """Wait until the broker answers; for a process that places orders and ends."""
         deadline = time.monotonic() + timeout_seconds
-        while not self.healthy and time.monotonic() < deadline:
+        while not self.healthy and time.monotonic() < deadline:  # noqa: ASYNC110 - thread's news
             await asyncio.sleep(POLL_EVERY_SECONDS)
         return self.healthy
 
     # ------------------------------------------------------------ publishing
 
     def publish(self, rows: Sequence[OutboxRow]) -> None:
-        """Give rows to the producer, now or at their time. Never raises: what cannot be given is left to the sweeper."""
+        """Give rows to the producer, now or at their time.
+
+        Never raises: what cannot be given is left to the sweeper.
+        """
         if not self.healthy:
             return
         moment: datetime | None = None
@@ -206,9 +220,12 @@ class Publisher:
             self._down.set()
 
     def take_acknowledged(self, at_least: int = 1) -> list[str]:
-        """The ids that Kafka acknowledged since the last call; the caller deletes them and says `forget`.
+        """The ids that Kafka acknowledged since the last call.
 
-        None where they are fewer than `at_least`: a statement for a handful is not worth its round trip.
+        The caller deletes them and says `forget`.
+
+        None where they are fewer than `at_least`: a statement for a handful is not worth its round
+        trip.
         """
         self._producer.poll(0)
         if len(self._acknowledged) < at_least:
@@ -239,7 +256,10 @@ class Publisher:
             await asyncio.sleep(POLL_EVERY_SECONDS)
 
     async def _probe(self) -> None:
-        """While the broker is away ask every half second; a producer that failed for good is replaced first."""
+        """While the broker is away ask every half second.
+
+        A producer that failed for good is replaced first.
+        """
         while True:
             await self._down.wait()
             if self._broken:
@@ -260,5 +280,7 @@ class Publisher:
         log.warning("producer failed for good; building a new one")
         old, self._producer = self._producer, Producer(self._config)
         old.purge()
-        old.flush(PROBE_EVERY_SECONDS)  # its delivery reports say which rows are no longer in flight
+        old.flush(
+            PROBE_EVERY_SECONDS
+        )  # its delivery reports say which rows are no longer in flight
         self._broken = False

@@ -1,6 +1,9 @@
-"""Says again, from Postgres, what has no answer yet (rule 5): for ever, patiently, and never in a storm.
+"""Says again, from Postgres.
 
-What is due is a service's affair; this module knows when to ask, how much at most, and when the waiting starts anew.
+What has no answer yet (rule 5): for ever, patiently, and never in a storm.
+
+What is due is a service's affair; this module knows when to ask, how much at most, and when the
+waiting starts anew.
 """
 
 import asyncio
@@ -18,7 +21,10 @@ log = logging.getLogger(__name__)
 
 
 class Resayer:
-    """Runs every `Due` of a service. Each is asked in a transaction of its own, so that one cannot harm another."""
+    """Runs every `Due` of a service.
+
+    Each is asked in a transaction of its own, so that one cannot harm another.
+    """
 
     def __init__(self, runtime: Runtime, dues: Sequence[Due]) -> None:
         self._runtime = runtime
@@ -29,7 +35,10 @@ class Resayer:
         runtime.publisher.recovered.append(self._broker_answers)
 
     def _broker_answers(self) -> None:
-        """The first answer of a process is no recovery: whoever started it knows nothing of an outage."""
+        """The first answer of a process is no recovery.
+
+        Whoever started it knows nothing of an outage.
+        """
         if self._answered_before:
             self._came_back = dict.fromkeys(self._came_back, True)
         self._answered_before = True

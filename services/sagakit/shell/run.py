@@ -1,7 +1,9 @@
-"""Runs a service: opens what it needs, starts its loops, its API and its tasks, and stops them in order on SIGTERM.
+"""Runs a service: opens what it needs.
 
-A service's `__main__` builds a `ServiceSpec` and calls `serve`. Tests and command lines that only say things use
-`open_runtime`, which has no consumer.
+Starts its loops, its API and its tasks, and stops them in order on SIGTERM.
+
+A service's `__main__` builds a `ServiceSpec` and calls `serve`. Tests and command lines that only
+say things use `open_runtime`, which has no consumer.
 """
 
 import asyncio
@@ -76,7 +78,10 @@ class Running:
 
 
 def serve(spec: ServiceSpec) -> None:
-    """The entry of a service's process: logging, the settings that count, then run until SIGTERM or SIGINT."""
+    """The entry of a service's process.
+
+    Logging, the settings that count, then run until SIGTERM or SIGINT.
+    """
     logs.configure(spec.service, spec.settings.log_format, spec.settings.log_level)
     uvloop.run(run_service(spec))
 
@@ -111,7 +116,10 @@ async def run_service(
     stop: asyncio.Event | None = None,
     started: Callable[[Running], None] | None = None,
 ) -> None:
-    """Run until `stop` is set (by default: SIGTERM or SIGINT). Raises what a loop cannot survive."""
+    """Run until `stop` is set (by default: SIGTERM or SIGINT).
+
+    Raises what a loop cannot survive.
+    """
     stop = stop or _stop_on_signals()
     async with open_runtime(spec) as runtime:
         parts = spec.build(runtime)
@@ -141,7 +149,10 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _wind_down(running: Running, loops: Sequence[asyncio.Task[None]]) -> None:
-    """No new work, then the batch in hand, offsets, what is in flight, and last the workers' rows."""
+    """No new work, then the batch in hand.
+
+    Offsets, what is in flight, and last the workers' rows.
+    """
     for task in running.tasks:
         task.cancel()
     await asyncio.gather(*running.tasks, return_exceptions=True)
@@ -153,7 +164,7 @@ async def _wind_down(running: Running, loops: Sequence[asyncio.Task[None]]) -> N
     for worker in running.workers:
         try:
             await asyncio.wait_for(worker.leave(), FLUSH_SECONDS)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - nothing that fails here may keep the process
             log.warning("the worker's row stays (%r): the next start is a careful one", error)
 
 
@@ -190,7 +201,10 @@ async def _supervise(task: Task, runtime: Runtime) -> None:
 
 @asynccontextmanager
 async def _health(running: Running) -> AsyncIterator[None]:
-    """Groups do not count for the readiness of a service with an API: it accepts orders while Kafka is away."""
+    """Groups do not count for the readiness of a service with an API.
+
+    It accepts orders while Kafka is away.
+    """
     runtime = running.runtime
 
     async def live() -> dict[str, bool]:
@@ -250,7 +264,8 @@ async def _http(running: Running) -> AsyncIterator[None]:
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     deadline = time.monotonic() + STOP_SECONDS
-    while not server.started and not serving.done() and time.monotonic() < deadline:
+    # uvicorn tells of its start by a flag alone.
+    while not (server.started or serving.done()) and time.monotonic() < deadline:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     if serving.done():
         serving.result()

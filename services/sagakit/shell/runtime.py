@@ -1,4 +1,6 @@
-"""What a service gets from the loop: the pool, a transaction that says things, and whether the broker answers.
+"""What a service gets from the loop.
+
+The pool, a transaction that says things, and whether the broker answers.
 
 An API, a batch or a refill writes its rows and what is to be said in one transaction:
 
@@ -51,15 +53,20 @@ class Runtime:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """A transaction on a connection of the pool."""
-        async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
-            async with connection.transaction():
-                transaction = Transaction(connection)
-                yield transaction
-                rows = await self.say(connection, transaction.outgoing)
+        async with (
+            self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection,
+            connection.transaction(),
+        ):
+            transaction = Transaction(connection)
+            yield transaction
+            rows = await self.say(connection, transaction.outgoing)
         self.publish_soon(rows)
 
     async def say(self, connection: Connection, outgoing: Sequence[Outgoing]) -> list[OutboxRow]:
-        """Write outbox rows inside the open transaction; give them to `publish_soon` after COMMIT."""
+        """Write outbox rows inside the open transaction.
+
+        Give them to `publish_soon` after COMMIT.
+        """
         rows = outbox.rows_of(outgoing, self.settings.topic_prefix)
         await outbox.insert(connection, rows)
         return rows
@@ -69,13 +76,16 @@ class Runtime:
         self.publisher.publish(rows)
 
     async def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything published by this process is acknowledged and its outbox rows are settled."""
+        """Wait until all that this process published is acknowledged, and settle its outbox rows."""
         done = await self.publisher.flush(timeout_seconds)
         await self.settle()
         return done
 
     async def settle(self) -> None:
-        """Delete (or mark) the outbox rows that Kafka has acknowledged, in a transaction of their own."""
+        """Delete (or mark) the outbox rows that Kafka has acknowledged.
+
+        In a transaction of their own.
+        """
         ids = self.publisher.take_acknowledged()
         if not ids:
             return

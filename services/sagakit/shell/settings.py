@@ -1,6 +1,9 @@
-"""What every service is told from outside: one frozen class, read once by `__main__`, printed masked at start.
+"""What every service is told from outside.
 
-A service subclasses `KitSettings` and adds its own fields. This module knows no service and opens nothing.
+One frozen class, read once by `__main__`, printed masked at start.
+
+A service subclasses `KitSettings` and adds its own fields. This module knows no service and opens
+nothing.
 """
 
 from typing import Annotated, Literal
@@ -24,7 +27,10 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class KitSettings(BaseSettings):
-    """The settings that the loop itself knows. Each is read from the environment variable of the same name."""
+    """The settings that the loop itself knows.
+
+    Each is read from the environment variable of the same name.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -36,11 +42,12 @@ class KitSettings(BaseSettings):
     )
     """Where Kafka is. `KAFKA_BOOTSTRAP` is the older name of the same."""
     kafka_group_protocol: Literal["consumer", "classic"] = "consumer"
-    """`consumer` needs Kafka 4; `classic` serves older brokers and the broker inside the client library."""
+    """`consumer` needs Kafka 4; `classic` serves older brokers and the broker inside the client
+    library."""
     kafka_fetch_wait_ms: int = Field(default=100, ge=1, le=5_000)
-    """How long the broker holds an empty fetch. The embedded broker always waits this long: 5 there."""
+    """How long the broker holds an empty fetch. The embedded one always waits this long: 5 there."""
     kafka_linger_ms: float = Field(default=1.0, ge=0, le=100)
-    """How long the producer waits for company: 0 for the shortest way of a lone saga, 2 under load."""
+    """How long the producer waits for company: 0 is the shortest way of a lone saga, 2 for load."""
     topic_prefix: str = "saga-"
     """Stands before every topic and consumer group."""
     mode: Literal["choreo", "orch", "both"] = "both"
@@ -49,7 +56,8 @@ class KitSettings(BaseSettings):
     database_url: str = ""
     """The service's own database, with its own role."""
     database_connections_max: int = Field(default=8, ge=2, le=50)
-    """Size of the pool: one a mode for the loop, the rest for the API, the sweeper and the runner of re-says."""
+    """Size of the pool: one a mode for the loop, the rest for the API, the sweeper and the runner
+    of re-says."""
 
     http_host: str = "127.0.0.1"
     """Where the API and the metrics listen; 0.0.0.0 in a container."""
@@ -59,7 +67,8 @@ class KitSettings(BaseSettings):
     """Port of health and metrics; 0: any free."""
 
     resay_after_seconds: float = Field(default=5.0, gt=0)
-    """After how long a silence something is said again the first time. 30 with foreign participants."""
+    """After how long a silence something is said again the first time. 30 with foreign
+    participants."""
     resay_max_seconds: float = Field(default=30.0, gt=0)
     """The silence doubles up to this."""
     resay_rate_per_second: int = Field(default=100, ge=1, le=10_000)

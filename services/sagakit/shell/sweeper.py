@@ -1,7 +1,9 @@
-"""Publishes what was committed and not acknowledged: after a crash, an outage, a full queue, a failed delivery.
+"""Publishes what was committed and not acknowledged.
 
-One sweeper a database at a time, by an advisory lock that is taken anew at each sweep. A second one would be harmless:
-a message said twice is answered by what is stored.
+After a crash, an outage, a full queue, a failed delivery.
+
+One sweeper a database at a time, by an advisory lock that is taken anew at each sweep. A second one
+would be harmless: a message said twice is answered by what is stored.
 """
 
 import asyncio
@@ -30,7 +32,8 @@ SELECT id, aggregatetype, aggregateid, type, payload, causation_id, traceparent
  ORDER BY seq LIMIT $2
 """
 _PENDING: Final = """
-SELECT count(*), extract(epoch FROM min(created_at))::float8 FROM outbox WHERE acknowledged_at IS NULL
+SELECT count(*), extract(epoch FROM min(created_at))::float8 FROM outbox WHERE acknowledged_at IS
+NULL
 """
 
 log = logging.getLogger(__name__)
@@ -91,11 +94,13 @@ class Sweeper:
         """Publish the oldest rows that are due and not under way; returns how many."""
         runtime = self._runtime
         alone = runtime.publisher.left_alone()
-        async with runtime.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
-            async with connection.transaction():
-                if not await connection.fetchval(_TRY_LOCK, _LOCK):
-                    return 0
-                found = await connection.fetch(_CHOOSE, alone, SWEEP_ROWS_MAX)
+        async with (
+            runtime.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection,
+            connection.transaction(),
+        ):
+            if not await connection.fetchval(_TRY_LOCK, _LOCK):
+                return 0
+            found = await connection.fetch(_CHOOSE, alone, SWEEP_ROWS_MAX)
         if found:
             log.info("publishing %d rows of the outbox again", len(found))
             runtime.publish_soon([_row(*row) for row in found])

@@ -1,8 +1,8 @@
 """Who works on this database, and what was in hand when a process died: the end of crash loops.
 
-A process writes a row while it works and removes it when it stops in order. A row of a dead process that is found at
-start means an unclean stop: its first messages are then counted before they are worked on, and one that has killed
-three processes is put aside.
+A process writes a row while it works and removes it when it stops in order. A row of a dead process
+that is found at start means an unclean stop: its first messages are then counted before they are
+worked on, and one that has killed three processes is put aside.
 """
 
 import logging
@@ -68,7 +68,11 @@ class WorkerRow:
         """Write the row; True where a process of this mode was found to have died."""
         async with self.pool.acquire() as connection, connection.transaction():
             others = await connection.fetch(_OTHERS, self.mode, SEEN_LATE_SECONDS)
-            dead = [row["worker_id"] for row in others if self._is_dead(row["host"], row["pid"], late=row["late"])]
+            dead = [
+                row["worker_id"]
+                for row in others
+                if self._is_dead(row["host"], row["pid"], late=row["late"])
+            ]
             await connection.execute("DELETE FROM workers WHERE worker_id = ANY($1::uuid[])", dead)
             await connection.execute(_SEEN, self.worker_id, self.mode, self.host, os.getpid())
         if dead:
@@ -76,7 +80,10 @@ class WorkerRow:
         return bool(dead)
 
     def _is_dead(self, host: str, pid: int, *, late: bool) -> bool:
-        """On this host the process is looked for; a container that was restarted finds its own pid again."""
+        """On this host the process is looked for.
+
+        A container that was restarted finds its own pid again.
+        """
         if late or host != self.host:
             return late
         return pid == os.getpid() or not _lives(pid)
@@ -93,10 +100,11 @@ class WorkerRow:
 
 
 async def take_in_hand(connection: Connection, record: Record) -> int:
-    """Count an attempt, in a transaction of its own, before the work; returns the attempts so far."""
-    attempts: int = await connection.fetchval(
-        _TAKE, record.topic, record.partition, record.offset
-    )
+    """Count an attempt.
+
+    In a transaction of its own, before the work; returns the attempts so far.
+    """
+    attempts: int = await connection.fetchval(_TAKE, record.topic, record.partition, record.offset)
     return attempts
 
 
