@@ -1,1 +1,4 @@
-"""Inventory: sets aside what an order needs, and puts it back. Knows nothing of who comes before or after it."""
+"""Inventory: sets aside what an order needs, and puts it back.
+
+Knows nothing of who comes before or after it.
+"""

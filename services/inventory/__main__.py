@@ -1,6 +1,7 @@
 """Runs inventory: reads the settings and puts the parts together. Nothing else does either.
 
-`python -m inventory` serves; `python -m inventory refill INGREDIENT UNITS --name NAME` adds stock and ends.
+`python -m inventory` serves; `python -m inventory refill INGREDIENT UNITS --name NAME` adds stock
+and ends.
 """
 
 import argparse

@@ -1,7 +1,10 @@
-"""What inventory judges and what it moves: units set aside for a saga, or exactly those put back. Pure.
+"""What inventory judges and what it moves: units set aside for a saga, or exactly those put back.
 
-Stock is moved, not counted. `Shelf` is the judgement for one batch: what was on the shelf when the batch was loaded, less
-what the batch itself has taken. This module must not know of topics, of bytes or of SQL.
+Pure.
+
+Stock is moved, not counted. `Shelf` is the judgement for one batch: what was on the shelf when the
+batch was loaded, less what the batch itself has taken. This module must not know of topics, of
+bytes or of SQL.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,8 +46,8 @@ class Move:
 class Shelf:
     """Inventory's judgement for one batch (`sagakit.core.fold.Judge`).
 
-    `available` is changed by what is taken and put back; `reserved` is what sagas hold, by the table of moves and by this
-    batch.
+    `available` is changed by what is taken and put back; `reserved` is what sagas hold, by the
+    table of moves and by this batch.
     """
 
     now: datetime

@@ -1,4 +1,7 @@
-"""What goes into a drink: the one list of recipes. Pure data; units are grams, millilitres or pieces."""
+"""What goes into a drink: the one list of recipes.
+
+Pure data; units are grams, millilitres or pieces.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,7 +22,10 @@ RECIPES: Final[Mapping[str, Units]] = MappingProxyType(
 
 
 def needed(drink: str, quantity: int) -> Units | None:
-    """What so many drinks take, or None for a drink that has no recipe. No drink is the house drink, 0 means 1."""
+    """What so many drinks take, or None for a drink that has no recipe.
+
+    No drink is the house drink, 0 means 1.
+    """
     recipe = RECIPES.get(drink or HOUSE_DRINK)
     if recipe is None:
         return None

@@ -1,7 +1,10 @@
-"""Inventory's SQL: its table's shape, the stock and its moves. The only place of the service that knows a table's name.
+"""Inventory's SQL: its table's shape, the stock and its moves.
 
-Stock is locked before anything is written, ingredients in alphabetical order, so that two processes cannot deadlock and
-neither judges by what the other has just taken. `CHECK (available >= 0)` stands behind it.
+The only place of the service that knows a table's name.
+
+Stock is locked before anything is written, ingredients in alphabetical order, so that two processes
+cannot deadlock and neither judges by what the other has just taken. `CHECK (available >= 0)` stands
+behind it.
 """
 
 from collections import defaultdict

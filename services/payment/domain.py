@@ -1,7 +1,7 @@
 """What payment judges and what it moves: a charge of the customer, or the same amount back. Pure.
 
-Money is moved, not counted: each charge and each refund is two ledger entries that sum to zero. This module must not
-know of topics, of bytes or of SQL; time and chance come in.
+Money is moved, not counted: each charge and each refund is two ledger entries that sum to zero.
+This module must not know of topics, of bytes or of SQL; time and chance come in.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,10 @@ class Account(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One charge or refund of a saga. `amount_cents` is positive; the sign follows from kind and account."""
+    """One charge or refund of a saga.
+
+    `amount_cents` is positive; the sign follows from kind and account.
+    """
 
     saga_id: str
     kind: Kind
@@ -53,7 +56,10 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Cashier:
-    """Payment's judgement for one batch (`sagakit.core.fold.Judge`). Needs nothing loaded: no account is ever empty."""
+    """Payment's judgement for one batch (`sagakit.core.fold.Judge`).
+
+    Needs nothing loaded: no account is ever empty.
+    """
 
     now: datetime
     odds: Odds

@@ -1,4 +1,7 @@
-"""Payment's SQL: its table's shape, and the ledger. The only place of the service that knows a table's name."""
+"""Payment's SQL: its table's shape, and the ledger.
+
+The only place of the service that knows a table's name.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""Payment's protobuf: bytes to what is heard, and a stored row to the bytes that say it. No judgement here."""
+"""Payment's protobuf: bytes to what is heard, and a stored row to the bytes that say it.
+
+No judgement here.
+"""
 
 from collections.abc import Callable
 from typing import Final, assert_never

@@ -90,7 +90,10 @@ def saga_id_of(message: HasSagaId) -> str:
 
 
 def clean(text: str, length_max: int | None = None) -> str:
-    """The text as Postgres can store it: NUL becomes U+FFFD. Cut to `length_max` characters where one is given."""
+    """The text as Postgres can store it: NUL becomes U+FFFD.
+
+    Cut to `length_max` characters where one is given.
+    """
     if length_max is not None and len(text) > length_max:
         text = text[:length_max]
     return text.replace("\0", "\ufffd") if "\0" in text else text

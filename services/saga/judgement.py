@@ -16,7 +16,10 @@ EXPIRED: Final = "expired"
 def common_refusal(
     saga_id: str, terms: Terms, *, now: datetime, odds: Odds, unlucky_word: str
 ) -> str | None:
-    """Why any participant would refuse this do, or None. `unlucky_word` is what it says to an injected fault."""
+    """Why any participant would refuse this do, or None.
+
+    `unlucky_word` is what it says to an injected fault.
+    """
     bounds = out_of_bounds(terms)
     if bounds is not None:
         return bounds

@@ -1,1 +1,4 @@
-"""Shipment: sends a courier with what was ordered. Nothing undoes it. Knows nothing of who comes before or after it."""
+"""Shipment: sends a courier with what was ordered.
+
+Nothing undoes it. Knows nothing of who comes before or after it.
+"""

@@ -1,7 +1,7 @@
 """What shipment judges and what it does: one courier a saga, out of those on duty. Pure.
 
-This is the step that cannot be undone, so there is no undo here, and no fault that could fail one. This module must not
-know of topics, of bytes or of SQL.
+This is the step that cannot be undone, so there is no undo here, and no fault that could fail one.
+This module must not know of topics, of bytes or of SQL.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Shipment's judgement for one batch (`sagakit.core.fold.Judge`). `couriers` are those on duty, in a fixed order."""
+    """Shipment's judgement for one batch (`sagakit.core.fold.Judge`).
+
+    `couriers` are those on duty, in a fixed order.
+    """
 
     now: datetime
     odds: Odds

@@ -1,6 +1,7 @@
 """Shipment's part in both modes, as tables: what it hears, what that asks of it, where it says so.
 
-Subscriptions, the drawn graph and the wire follow from here. It names no other service and cannot know the order of steps.
+Subscriptions, the drawn graph and the wire follow from here. It names no other service and cannot
+know the order of steps.
 """
 
 from typing import Final

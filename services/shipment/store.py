@@ -1,4 +1,7 @@
-"""Shipment's SQL: its table's shape, the couriers and who was sent. The only place of the service that knows a table's name."""
+"""Shipment's SQL: its table's shape, the couriers and who was sent.
+
+The only place of the service that knows a table's name.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime

@@ -22,9 +22,12 @@ _FAULT_TEXTS_KEPT: Final = 256
 
 
 def unlucky(seed: str, saga_id: str, step: str, rate: float, attempt: int = 0) -> bool:
-    """Whether this step of this saga fails. `rate` is 0..1; `attempt` counts an undo's earlier failures.
+    """Whether this step of this saga fails.
 
-    The attempt's number is part of the hash so that an undo that is insisted upon succeeds in the end.
+    `rate` is 0..1; `attempt` counts an undo's earlier failures.
+
+    The attempt's number is part of the hash so that an undo that is insisted upon succeeds in the
+    end.
     """
     if rate <= 0.0:
         return False
@@ -56,7 +59,10 @@ NO_FAULTS: Final = Faults()
 
 @lru_cache(maxsize=_FAULT_TEXTS_KEPT)
 def parse_faults(text: str) -> Faults:
-    """Read `step=percent[,delay:3s];…`. What cannot be read is left out: a fault is never a reason to fail."""
+    """Read `step=percent[,delay:3s];…`.
+
+    What cannot be read is left out: a fault is never a reason to fail.
+    """
     percents: dict[str, float] = {}
     delays: dict[str, float] = {}
     for part in text.split(";"):

@@ -1,8 +1,8 @@
 """A batch of messages, folded in order over the rows that were loaded for it.
 
-A saga that occurs twice in a batch meets the row that its first message left, as if each message had a transaction of
-its own. Pure: what the world says comes in as a `Judge`, what changed comes out as data. It must not know of any
-business, of storage or of the wire.
+A saga that occurs twice in a batch meets the row that its first message left, as if each message
+had a transaction of its own. Pure: what the world says comes in as a `Judge`, what changed comes
+out as data. It must not know of any business, of storage or of the wire.
 """
 
 from collections.abc import Mapping, Sequence
@@ -82,14 +82,18 @@ class Rejected:
 
 @dataclass(slots=True)
 class Folded(Generic[T, E]):
-    """What a batch came to. A changed row's `version` is still the loaded one; 0 means that it is new."""
+    """What a batch came to.
+
+    A changed row's `version` is still the loaded one; 0 means that it is new.
+    """
 
     changed: dict[str, Row[T]] = field(default_factory=dict)
     effects: list[E] = field(default_factory=list)
     answers: list[Answer[T]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     steps: list[tuple[Ask, Outcome]] = field(default_factory=list)
-    """What was asked and what came of it, one for each message that changed its row: for counting."""
+    """What was asked and what came of it, one for each message that changed its row: for counting.
+    """
     duplicates: int = 0
     late: int = 0
 

@@ -42,7 +42,10 @@ class Orchestration:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`service`, having heard `heard`, may say `said`. `late` marks what only a duplicate or a stray message draws."""
+    """`service`, having heard `heard`, may say `said`.
+
+    `late` marks what only a duplicate or a stray message draws.
+    """
 
     heard: str
     service: str
@@ -97,7 +100,10 @@ def said_but_never_heard(parts: Sequence[Choreography], heard_by_others: Iterabl
 
 
 def mermaid(parts: Iterable[Choreography]) -> str:
-    """The graph in Mermaid's notation: boxes are topics, the words on the arrows are who reacts. Late edges left out."""
+    """The graph in Mermaid's notation: boxes are topics, the words on the arrows are who reacts.
+
+    Late edges left out.
+    """
     lines = ["graph LR"]
     lines += [
         f"    {_node(edge.heard)} -->|{edge.service}| {_node(edge.said)}"

@@ -1,7 +1,10 @@
-"""A participant on the loop: one handler a mode, and the undos it owes. All the rules are in `sagakit.core`.
+"""A participant on the loop: one handler a mode, and the undos it owes.
 
-A batch is one load, one fold and at most three writes (new rows, changed rows, effects). What a message means and what
-the effects are is told by the service through `Wire` and `Store`; no business is known here.
+All the rules are in `sagakit.core`.
+
+A batch is one load, one fold and at most three writes (new rows, changed rows, effects). What a
+message means and what the effects are is told by the service through `Wire` and `Store`; no
+business is known here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -146,7 +149,10 @@ class OwedUndos(Generic[T, E]):
         self._participant = participant
 
     async def due(self, connection: Connection, limit: int) -> Handled:
-        """Claim what is due, try it, and say what came undone. What fails again is written with its next time."""
+        """Claim what is due, try it, and say what came undone.
+
+        What fails again is written with its next time.
+        """
         rows, now = await self._participant.rows.claim(connection, limit)
         if now is None:
             return Handled()

@@ -17,7 +17,8 @@ from sagakit.shell.ports import Conflict, Connection
 T = TypeVar("T")
 
 BACKOFF_DOUBLINGS_MAX: Final = 16
-"""An exponent beyond this changes nothing, since the backoff is capped; it only makes numbers long."""
+"""An exponent beyond this changes nothing, since the backoff is capped; it only makes numbers long.
+"""
 
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 
@@ -26,7 +27,8 @@ _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 class Shape(Generic[T]):
     """What a service's table looks like: names come from code, never from a message.
 
-    `terms_columns` are (name, Postgres type), `terms_values` takes a T apart in that order, `terms` puts it together.
+    `terms_columns` are (name, Postgres type), `terms_values` takes a T apart in that order, `terms`
+    puts it together.
     """
 
     table: str
@@ -77,7 +79,10 @@ class RowTable(Generic[T]):
     async def write(
         self, connection: Connection, changed: Mapping[str, Row[T]], now: datetime
     ) -> None:
-        """Insert what is new and update what is known, guarded by its version. Raises Conflict when overtaken."""
+        """Insert what is new and update what is known, guarded by its version.
+
+        Raises Conflict when overtaken.
+        """
         ordered = sorted(changed.values(), key=_saga_id)
         fresh = [row for row in ordered if row.version == 0]
         known = [row for row in ordered if row.version != 0]
@@ -169,7 +174,10 @@ def _columns(lines: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 
 
 def _statements(shape: Shape[Any]) -> tuple[str, str, str, str, str]:
-    """Select, insert, update, claim and reset. Only names that the service's own code gives are put into the text."""
+    """Select, insert, update, claim and reset.
+
+    Only names that the service's own code gives are put into the text.
+    """
     table, reference = shape.table, shape.reference
     names = ", ".join(name for name, _ in shape.terms_columns)
     stored = ", ".join(

@@ -8,7 +8,7 @@ from sagakit.core.chance import NO_FAULTS, Faults, Odds, parse_faults, unlucky
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.3, 0.5, 0.99, 1.0])
-def test_about_as_many_are_unlucky_as_the_rate_says(rate):
+def test_about_as_many_are_unlucky_as_the_rate_says(rate: float) -> None:
     drawn = [unlucky("seed", f"saga-{number}", "step", rate) for number in range(4_000)]
     assert drawn == [unlucky("seed", f"saga-{number}", "step", rate) for number in range(4_000)]
     assert abs(sum(drawn) / 4_000 - rate) < 0.04
@@ -18,7 +18,7 @@ def test_about_as_many_are_unlucky_as_the_rate_says(rate):
 @pytest.mark.parametrize(
     "other", [("other", "s", "a", 0), ("seed", "t", "a", 0), ("seed", "s", "b", 0)]
 )
-def test_seed_saga_step_and_attempt_draw_apart(other):
+def test_seed_saga_step_and_attempt_draw_apart(other: tuple[str, str, str, int]) -> None:
     seed, saga, step, _ = other
     ours = [unlucky("seed", f"s{n}", "a", 0.5) for n in range(64)]
     assert ours != [unlucky(seed, f"{saga}{n}", step, 0.5) for n in range(64)]
@@ -41,17 +41,17 @@ def test_seed_saga_step_and_attempt_draw_apart(other):
         ("payment=-1;=;;x;payment=nan;a=inf;delay:soon;delay:", {}, {}),
     ],
 )
-def test_faults_are_read(text, percents, delays):
+def test_faults_are_read(text: str, percents: dict[str, float], delays: dict[str, float]) -> None:
     assert parse_faults(text) == Faults(percents, delays)
 
 
-def test_a_delay_without_a_step_is_for_every_step():
+def test_a_delay_without_a_step_is_for_every_step() -> None:
     faults = parse_faults("delay:1s;refund=delay:2s")
     assert (faults.delay("payment"), faults.delay("refund")) == (1.0, 2.0)
     assert NO_FAULTS.delay("payment") == 0.0
 
 
-def test_a_sagas_own_faults_count_only_where_they_are_switched_on():
+def test_a_sagas_own_faults_count_only_where_they_are_switched_on() -> None:
     text = "do=100;undo=100,delay:3s"
     on = Odds("do", "undo", "seed", faults_enabled=True)
     off = Odds("do", "undo", "seed")

@@ -1,0 +1,457 @@
+"""Every cell of the contract's tables, against all three participants, in both modes: bytes in, bytes out, no I/O.
+
+Each cell is reached by messages alone: a history brings a participant into its stored state, the last message is what is
+heard there, and what is said to it is compared with the contract.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import inventory.participant
+import payment.participant
+import pytest
+import shipment.participant
+from google.protobuf.message import Message
+from inventory.domain import Shelf
+from inventory.wire import InventoryWire
+from payment.domain import Cashier
+from payment.wire import PaymentWire
+from saga import contract
+from saga.terms import Terms
+from saga.v1 import saga_pb2
+from saga.v1.saga_pb2 import (
+    InventoryCommand,
+    InventoryFailed,
+    InventoryReleased,
+    InventoryReserved,
+    OrderRequested,
+    PaymentCommand,
+    PaymentCompleted,
+    ShipmentCommand,
+    ShipmentFailed,
+)
+from sagakit.core.chance import Odds
+from sagakit.core.deadletters import Reason
+from sagakit.core.fold import Folded, fold
+from sagakit.core.participant import Ask, Heard, Outcome, Row
+from shipment.domain import Dispatcher
+from shipment.wire import ShipmentWire
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+SAGA = "saga-1"
+UNDO_STEPS = {"payment": "refund", "inventory": "release", "shipment": ""}
+WIRES: dict[str, Any] = {
+    "payment": PaymentWire,
+    "inventory": InventoryWire,
+    "shipment": ShipmentWire,
+}
+PLENTY = {"beans": 10**6, "milk": 10**6, "cups": 10**6, "geisha-beans": 10**6}
+
+
+@dataclass
+class World:
+    """One participant with its memory and its resources; the only thing it lacks is a database."""
+
+    service: str
+    rows: dict[str, Row[Terms]] = field(default_factory=dict)
+    effects: list[Any] = field(default_factory=list)
+    undo_fail_rate: float = 0.0
+    park_after_attempts: int = 10
+    now: datetime = NOW
+    numbers: Any = field(default_factory=lambda: count(1))
+    stock: dict[str, int] = field(default_factory=lambda: dict(PLENTY))
+    held: dict[str, Any] = field(default_factory=dict)
+    couriers: Sequence[str] = ("ada", "grace")
+
+    @property
+    def odds(self) -> Odds:
+        undo_step = UNDO_STEPS[self.service]
+        return Odds(self.service, undo_step, "seed", 0.0, self.undo_fail_rate, faults_enabled=True)
+
+    def judge(self) -> Any:
+        new_reference = lambda: f"id-{next(self.numbers)}"  # noqa: E731
+        match self.service:
+            case "payment":
+                return Cashier(self.now, self.odds, new_reference)
+            case "inventory":
+                return Shelf(self.now, self.odds, new_reference, self.stock, self.held)
+            case _:
+                return Dispatcher(self.now, self.odds, new_reference, self.couriers)
+
+    def fold(self, heard: Sequence[Heard[Terms]]) -> Folded[Terms, Any]:
+        folded = fold(heard, self.rows, self.judge(), self.now, self.park_after_attempts)
+        for saga_id, row in folded.changed.items():
+            self.rows[saga_id] = replace(row, version=row.version + 1)
+        self.effects += folded.effects
+        return folded
+
+    def hear(self, *messages: Message) -> list[Message]:
+        """Tell it these in one batch; what it says."""
+        wire = WIRES[self.service](self.odds)
+        return self.said(
+            self.fold([wire.read(topic_of(m), m.SerializeToString()) for m in messages])
+        )
+
+    def insist(self) -> list[Message]:
+        """Its own timer, as the shell runs it."""
+        owed = [row for row in self.rows.values() if row.outcome is Outcome.OWED and not row.parked]
+        return self.said(
+            self.fold([Heard(r.saga_id, r.mode, Ask.INSIST, r.terms, r.reason) for r in owed])
+        )
+
+    def said(self, folded: Folded[Terms, Any]) -> list[Message]:
+        wire = WIRES[self.service](self.odds)
+        messages: list[Message] = []
+        for answer in folded.answers:
+            said = wire.say(answer.row, answer.speech)
+            assert contract.TOPIC_BY_NAME[said.topic].message == said.type
+            messages.append(getattr(saga_pb2, said.type).FromString(said.payload))
+        return messages
+
+    @property
+    def outcome(self) -> Outcome | None:
+        row = self.rows.get(SAGA)
+        return None if row is None else row.outcome
+
+
+def topic_of(message: Message) -> str:
+    (topic,) = (t.name for t in contract.TOPICS if t.message == message.DESCRIPTOR.name)
+    return topic
+
+
+TERMS: dict[str, Any] = {"drink": "espresso", "quantity": 2}
+LATE_DEADLINE = NOW - timedelta(seconds=1)
+
+
+def do(service: str, mode: str, **changes: Any) -> Message:
+    fields = {"saga_id": SAGA, **TERMS, **changes}
+    if service == "payment":
+        fields = {"amount_cents": 500, "currency": "EUR", **fields}
+    match service, mode:
+        case "payment", "choreo":
+            return OrderRequested(**fields)
+        case "inventory", "choreo":
+            return PaymentCompleted(**fields)
+        case "shipment", "choreo":
+            return InventoryReserved(**fields)
+        case "payment", _:
+            return PaymentCommand(action="PAYMENT_ACTION_AUTHORIZE", **fields)
+        case "inventory", _:
+            return InventoryCommand(action="INVENTORY_ACTION_RESERVE", **fields)
+        case _:
+            return ShipmentCommand(action="SHIPMENT_ACTION_SCHEDULE", **fields)
+
+
+def undo(service: str, mode: str) -> Message:
+    match service, mode:
+        case "payment", "choreo":
+            return InventoryReleased(saga_id=SAGA, reason="no courier capacity")
+        case "inventory", "choreo":
+            return ShipmentFailed(saga_id=SAGA, reason="no courier capacity")
+        case "payment", _:
+            return PaymentCommand(saga_id=SAGA, action="PAYMENT_ACTION_REFUND")
+        case _:
+            return InventoryCommand(saga_id=SAGA, action="INVENTORY_ACTION_RELEASE")
+
+
+def reach(service: str, mode: str, state: Outcome | None) -> World:
+    """A participant in this state, brought there by messages alone."""
+    world = World(service)
+    match state:
+        case None:
+            return world
+        case Outcome.DONE:
+            world.hear(do(service, mode))
+        case Outcome.REFUSED:
+            world.hear(do(service, mode, deadline=LATE_DEADLINE))
+        case Outcome.UNDONE:
+            world.hear(do(service, mode))
+            world.hear(undo(service, mode))
+        case Outcome.VOID:
+            world.hear(undo(service, mode))
+        case Outcome.OWED:
+            world.hear(do(service, mode))
+            world.undo_fail_rate = 1.0
+            world.hear(undo(service, mode))
+    assert world.outcome is state
+    world.effects.clear()
+    return world
+
+
+DID = {
+    "payment": "PaymentCompleted",
+    "inventory": "InventoryReserved",
+    "shipment": "ShipmentScheduled",
+}
+FAILED = {"payment": "PaymentFailed", "inventory": "InventoryFailed", "shipment": "ShipmentFailed"}
+UNDID = {"payment": "PaymentRefunded", "inventory": "InventoryReleased"}
+NONE, DONE, REFUSED, OWED, UNDONE, VOID = None, *Outcome
+UNDOING = ("payment", "inventory")
+
+# ---------------------------------------------------------------- choreography
+
+CHOREOGRAPHY = [
+    # stored, heard, stored then, said, effects
+    (NONE, "do", DONE, DID, 1),
+    (NONE, "undo", VOID, FAILED, 0),
+    (NONE, "timer", NONE, None, 0),
+    (DONE, "do", DONE, DID, 0),
+    (DONE, "undo", UNDONE, UNDID, 1),
+    (DONE, "failing undo", OWED, None, 0),
+    (DONE, "timer", DONE, None, 0),
+    (REFUSED, "do", REFUSED, FAILED, 0),
+    (REFUSED, "undo", REFUSED, FAILED, 0),
+    (OWED, "do", OWED, None, 0),
+    (OWED, "undo", OWED, None, 0),
+    (OWED, "failing timer", OWED, None, 0),
+    (OWED, "timer", UNDONE, UNDID, 1),
+    (UNDONE, "do", UNDONE, UNDID, 0),
+    (UNDONE, "undo", UNDONE, UNDID, 0),
+    (UNDONE, "timer", UNDONE, None, 0),
+    (VOID, "do", VOID, FAILED, 0),
+    (VOID, "undo", VOID, FAILED, 0),
+]
+
+
+@pytest.mark.parametrize("service", UNDOING)
+@pytest.mark.parametrize(("stored", "heard", "then", "said", "effects"), CHOREOGRAPHY)
+def test_choreography(service: str, stored: Outcome | None, heard: str, then: Outcome | None, said: , effects: int) -> None:
+    world = reach(service, "choreo", stored)
+    before = world.rows.get(SAGA)
+    world.undo_fail_rate = 1.0 if heard.startswith("failing") else 0.0
+    answers = tell(world, "choreo", heard)
+    assert world.outcome is then
+    assert [a.DESCRIPTOR.name for a in answers] == ([said[service]] if said else [])
+    assert len(world.effects) == effects
+    if before is not None and then is stored and heard != "failing timer":
+        assert world.rows[SAGA] == before, "what changes nothing must write nothing"
+
+
+def tell(world: World, mode: str, heard: str) -> list[Message]:
+    if heard.endswith("timer"):
+        return world.insist()
+    message = do(world.service, mode) if heard == "do" else undo(world.service, mode)
+    return world.hear(message)
+
+
+@pytest.mark.parametrize("stored", [NONE, DONE, REFUSED])
+def test_shipment_says_the_same_for_ever(stored: Outcome | None) -> None:
+    world = reach("shipment", "choreo", stored)
+    first = world.hear(do("shipment", "choreo"))
+    world.now += timedelta(hours=1)
+    again = world.hear(do("shipment", "choreo", deadline=NOW - timedelta(days=1)))
+    assert [m.SerializeToString() for m in first] == [m.SerializeToString() for m in again]
+    assert type(first[0]).DESCRIPTOR.name == (FAILED if stored is REFUSED else DID)["shipment"]
+
+
+CANCELLED = [
+    (NONE, VOID, "PaymentFailed"),
+    (DONE, DONE, "PaymentCompleted"),
+    (REFUSED, REFUSED, "PaymentFailed"),
+    (OWED, OWED, None),
+    (UNDONE, UNDONE, "PaymentRefunded"),
+    (VOID, VOID, "PaymentFailed"),
+]
+
+
+@pytest.mark.parametrize(("stored", "then", "said"), CANCELLED)
+def test_order_requested_with_cancel(stored: Outcome | None, then: Outcome | None, said: ) -> None:
+    world = reach("payment", "choreo", stored)
+    answers = world.hear(do("payment", "choreo", cancel=True))
+    assert world.outcome is then
+    assert [a.DESCRIPTOR.name for a in answers] == ([said] if said else [])
+    assert not world.effects
+    if stored is NONE:
+        assert answers[0].reason == "cancelled"
+
+
+# ---------------------------------------------------------------- orchestration
+
+ORCHESTRATION = [
+    # stored, heard, stored then, ok, reason, with the id of what was done, effects
+    (NONE, "do", DONE, True, "", True, 1),
+    (NONE, "undo", VOID, True, "", False, 0),
+    (DONE, "do", DONE, True, "", True, 0),
+    (DONE, "undo", UNDONE, True, "", True, 1),
+    (DONE, "failing undo", DONE, False, "try again", True, 0),
+    (REFUSED, "do", REFUSED, False, "expired", False, 0),
+    (REFUSED, "undo", REFUSED, True, "", False, 0),
+    (UNDONE, "do", UNDONE, False, "undone", True, 0),
+    (UNDONE, "undo", UNDONE, True, "", True, 0),
+    (VOID, "do", VOID, False, "void", False, 0),
+    (VOID, "undo", VOID, True, "", False, 0),
+]
+ORCHESTRATED = [
+    (service, *cell)
+    for service in ("payment", "inventory", "shipment")
+    for cell in ORCHESTRATION
+    if service in UNDOING or (cell[0] in (NONE, DONE, REFUSED) and cell[1] == "do")
+]
+
+
+@pytest.mark.parametrize(
+    ("service", "stored", "heard", "then", "ok", "reason", "has_id", "effects"), ORCHESTRATED
+)
+def test_orchestration(service: str, stored: Outcome | None, heard: str, then: Outcome | None, ok: bool, reason: str, has_id: bool, effects: int) -> None:
+    world = reach(service, "orch", stored)
+    world.undo_fail_rate = 1.0 if heard.startswith("failing") else 0.0
+    message = do(service, "orch") if heard == "do" else undo(service, "orch")
+    (reply,) = world.hear(message)
+    assert world.outcome is then
+    assert reply.DESCRIPTOR.name == f"{service.capitalize()}Reply"
+    assert (reply.saga_id, reply.action) == (SAGA, message.action)
+    assert (reply.ok, reply.reason) == (ok, reason)
+    reference = {"payment": "payment_id", "inventory": "reservation_id", "shipment": "shipment_id"}
+    assert getattr(reply, reference[service]) == ("id-1" if has_id else "")
+    assert len(world.effects) == effects
+
+
+def test_orchestration_counts_a_failed_undo_and_then_does_it() -> None:
+    world = reach("payment", "orch", DONE)
+    world.undo_fail_rate = 1.0
+    for _ in range(20):
+        assert not world.hear(undo("payment", "orch"))[0].ok
+    assert (world.rows[SAGA].attempts, world.rows[SAGA].parked) == (20, False)
+    world.undo_fail_rate = 0.0
+    assert world.hear(undo("payment", "orch"))[0].ok
+    assert len(world.effects) == 1
+
+
+# ---------------------------------------------------------------- what holds for all of them
+
+EVERY = [(s, m) for s in ("payment", "inventory", "shipment") for m in ("choreo", "orch")]
+
+
+@pytest.mark.parametrize(("service", "mode"), EVERY)
+def test_a_message_of_the_other_mode_is_not_answered(service: str, mode: str) -> None:
+    world = reach(service, mode, DONE)
+    other = "orch" if mode == "choreo" else "choreo"
+    wire = WIRES[service](world.odds)
+    message = do(service, other)
+    folded = world.fold([wire.read(topic_of(message), message.SerializeToString())])
+    assert [r.reason for r in folded.rejected] == [Reason.OTHER_MODE]
+    assert not folded.answers
+    assert not folded.changed
+
+
+@pytest.mark.parametrize("mode", ["choreo", "orch"])
+@pytest.mark.parametrize("service", UNDOING)
+def test_another_amount_is_not_answered(service: str, mode: str) -> None:
+    world = World(service)
+    world.hear(do(service, mode, amount_cents=500))
+    wire = WIRES[service](world.odds)
+    message = do(service, mode, amount_cents=501)
+    folded = world.fold([wire.read(topic_of(message), message.SerializeToString())])
+    assert [r.reason for r in folded.rejected] == [Reason.CONTRADICTION]
+    assert "500" in folded.rejected[0].detail
+    assert not folded.answers
+    assert not folded.changed
+
+
+@pytest.mark.parametrize(("service", "mode"), EVERY)
+def test_out_of_bounds_is_refused_and_stored(service: str, mode: str) -> None:
+    world = World(service)
+    (answer,) = world.hear(do(service, mode, quantity=5_000))
+    assert answer.reason == "quantity is 5000, must be 0..1000 (0 means 1)"
+    assert world.outcome is REFUSED
+
+
+@pytest.mark.parametrize(("service", "mode"), EVERY)
+def test_a_deadline_counts_only_where_there_is_no_row(service: str, mode: str) -> None:
+    assert World(service).hear(do(service, mode, deadline=NOW))[0].reason == "expired"
+    world = World(service)
+    first = world.hear(do(service, mode, deadline=NOW + timedelta(seconds=1)))
+    world.now += timedelta(seconds=2)
+    again = world.hear(do(service, mode, deadline=NOW + timedelta(seconds=1)))
+    assert [m.SerializeToString() for m in first] == [m.SerializeToString() for m in again]
+    assert world.outcome is DONE
+
+
+REFUSALS = {
+    "payment": "card declined",
+    "inventory": "out of stock",
+    "shipment": "no courier capacity",
+}
+
+
+@pytest.mark.parametrize(("service", "mode"), EVERY)
+def test_an_injected_fault_says_the_participants_word(service: str, mode: str) -> None:
+    (answer,) = World(service).hear(do(service, mode, faults=f"{service}=100"))
+    assert answer.reason == REFUSALS[service]
+
+
+@pytest.mark.parametrize("mode", ["choreo", "orch"])
+@pytest.mark.parametrize("service", UNDOING)
+def test_a_batch_is_folded_in_order(service: str, mode: str) -> None:
+    message, take_back = do(service, mode), undo(service, mode)
+    one_batch, one_by_one = World(service), World(service)
+    together = one_batch.hear(message, take_back, message, take_back)
+    apart = [m for one in (message, take_back, message, take_back) for m in one_by_one.hear(one)]
+    assert [m.SerializeToString() for m in together] == [m.SerializeToString() for m in apart]
+    assert one_batch.effects == one_by_one.effects
+    assert len(one_batch.effects) == 2
+
+
+@pytest.mark.parametrize("service", UNDOING)
+def test_an_owed_undo_is_parked_and_waits_for_a_person(service: str) -> None:
+    world = reach(service, "choreo", OWED)
+    world.park_after_attempts = 3
+    for _ in range(5):
+        assert world.insist() == []
+    row = world.rows[SAGA]
+    assert (row.outcome, row.attempts, row.parked) == (OWED, 3, True)
+    world.undo_fail_rate = 0.0
+    assert world.insist() == []
+
+
+@pytest.mark.parametrize("service", UNDOING)
+def test_an_insisted_undo_has_a_new_draw_each_time(service: str) -> None:
+    world = reach(service, "choreo", DONE)
+    world.undo_fail_rate = 0.9
+    world.park_after_attempts = 1_000
+    said = world.hear(undo(service, "choreo"))
+    for _ in range(200):
+        said += world.insist()
+    assert [m.DESCRIPTOR.name for m in said] == [UNDID[service]]
+    assert said[0].reason == "no courier capacity"
+
+
+def test_payment_refunds_once_though_it_hears_two_causes() -> None:
+    world = reach("payment", "choreo", DONE)
+    world.hear(InventoryFailed(saga_id=SAGA, reason="out of stock"), undo("payment", "choreo"))
+    assert [effect.kind for effect in world.effects] == ["refund"]
+    assert world.rows[SAGA].reason == "out of stock"
+
+
+@pytest.mark.parametrize("service", ["payment", "inventory"])
+def test_what_was_ordered_is_passed_on(service: str) -> None:
+    deadline = NOW + timedelta(minutes=1, microseconds=7)
+    terms = {"drink": "geisha", "quantity": 3, "faults": "shipment=30", "deadline": deadline}
+    (said,) = World(service).hear(do(service, "choreo", **terms))
+    assert (said.drink, said.quantity, said.faults) == ("geisha", 3, "shipment=30")
+    assert said.deadline.ToDatetime(tzinfo=UTC) == deadline
+    assert said.occurred_at.ToDatetime(tzinfo=UTC) == NOW
+
+
+@pytest.mark.parametrize(
+    ("part", "service"),
+    [
+        (payment.participant, "payment"),
+        (inventory.participant, "inventory"),
+        (shipment.participant, "shipment"),
+    ],
+)
+def test_the_tables_agree_with_the_contract(part: Any, service: str) -> None:
+    for table, mode in (
+        (part.CHOREOGRAPHY, contract.Mode.CHOREO),
+        (part.ORCHESTRATION, contract.Mode.ORCH),
+    ):
+        assert set(table.topics) == {t.name for t in contract.heard_by(service, mode)}
+    said = {t.name for t in contract.said_by(service, contract.Mode.CHOREO)}
+    assert set(part.CHOREOGRAPHY.says.values()) == said
+    assert {part.ORCHESTRATION.replies} == {
+        t.name for t in contract.said_by(service, contract.Mode.ORCH)
+    }
