@@ -76,7 +76,7 @@ class Runtime:
         self.publisher.publish(rows)
 
     async def flush(self, timeout_seconds: float) -> bool:
-        """Wait until all that this process published is acknowledged, and settle its outbox rows."""
+        """Wait until all that was published is acknowledged, and settle its outbox rows."""
         done = await self.publisher.flush(timeout_seconds)
         await self.settle()
         return done

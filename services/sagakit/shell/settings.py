@@ -45,7 +45,7 @@ class KitSettings(BaseSettings):
     """`consumer` needs Kafka 4; `classic` serves older brokers and the broker inside the client
     library."""
     kafka_fetch_wait_ms: int = Field(default=100, ge=1, le=5_000)
-    """How long the broker holds an empty fetch. The embedded one always waits this long: 5 there."""
+    """How long the broker holds an empty fetch. The embedded one always waits so long: 5 there."""
     kafka_linger_ms: float = Field(default=1.0, ge=0, le=100)
     """How long the producer waits for company: 0 is the shortest way of a lone saga, 2 for load."""
     topic_prefix: str = "saga-"
