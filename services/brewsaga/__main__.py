@@ -71,7 +71,9 @@ def _modes(text: str) -> "tuple[Mode, ...]":
 
 @app.command()
 def up(
-    mode: Annotated[str, typer.Option(help="choreo, orch or both: what the services serve.")] = "both",
+    mode: Annotated[
+        str, typer.Option(help="choreo, orch or both: what the services serve.")
+    ] = "both",
 ) -> None:
     """Start everything on this machine; Ctrl-C leaves nothing behind."""
     from brewsaga.machine import up as start
@@ -89,7 +91,9 @@ def place(
     quantity: Annotated[int, typer.Option(min=1, max=1_000)] = 1,
     customer: Annotated[str, typer.Option(help="Who orders.")] = "alice",
     fail: Annotated[str, typer.Option(help="Step to refuse: payment, inventory or shipment.")] = "",
-    faults: Annotated[str, typer.Option(help="Faults as text: shipment=30;refund=50,delay:3s")] = "",
+    faults: Annotated[
+        str, typer.Option(help="Faults as text: shipment=30;refund=50,delay:3s")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the ends.")] = False,
     timeout: Timeout = WAIT_SECONDS,
     url: Url = "",
@@ -148,7 +152,9 @@ def audit(
         list[str] | None, typer.Option(help="SERVICE=URL, as often as there are databases.")
     ] = None,
     bootstrap: Annotated[str, typer.Option(help="Kafka's address.")] = "",
-    prefix: Annotated[str, typer.Option(envvar="TOPIC_PREFIX", help="Before each topic.")] = "saga-",
+    prefix: Annotated[
+        str, typer.Option(envvar="TOPIC_PREFIX", help="Before each topic.")
+    ] = "saga-",
 ) -> None:
     """Judge every promise from the databases and topics alone; without options those of `make up`."""
     from brewsaga.checks import audit as run

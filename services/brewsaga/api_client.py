@@ -24,7 +24,9 @@ class OrderApi:
 
     async def place(self, order: Mapping[str, Any], key: str) -> Json:
         """Accept one order; the same key again gives the same saga."""
-        return await self._call("POST", "/sagas", json=dict(order), headers={"Idempotency-Key": key})
+        return await self._call(
+            "POST", "/sagas", json=dict(order), headers={"Idempotency-Key": key}
+        )
 
     async def saga(self, saga_id: str) -> Json:
         """One saga as order knows it."""

@@ -59,7 +59,9 @@ def doctor(order_url: str) -> Exit:
 
 
 def _line(name: str, address: str, reached: bool, hint: str) -> bool:  # noqa: FBT001
-    print(f"{'ok' if reached else 'x '} {name} at {address}" + ("" if reached else f"; next: {hint}"))
+    print(
+        f"{'ok' if reached else 'x '} {name} at {address}" + ("" if reached else f"; next: {hint}")
+    )
     return reached
 
 

@@ -77,7 +77,8 @@ async def place(url: str, request: PlaceRequest) -> Exit:
 
 async def _place_one(api: OrderApi, mode: Mode, order: Json) -> str:
     topic = "choreo.order-requested" if mode is Mode.CHOREO else "orch.place-order"
-    answer = await api.place({**order, "mode": mode.value}, str(uuid.uuid4()))
+    placed = await api.place({**order, "mode": mode.value}, str(uuid.uuid4()))
+    answer = await api.saga(placed["saga_id"])
     amount = f"{answer['amount_cents'] / 100:.2f} {answer['currency']}"
     print(
         f"PLACED saga={answer['saga_id']} mode={mode.value} "
@@ -138,11 +139,13 @@ async def timeline(url: str, saga_id: str, output: str) -> Exit:
 
 def timeline_text(answer: Json) -> list[str]:
     """A timeline as people read it."""
-    events = answer["events"]
+    known = render.moments(answer)
+    if not known:
+        return [answer.get("note", "nothing was heard of it yet")]
     return [
-        *render.waterfall(render.bars(events), ascii_only=ascii_only()),
+        *render.waterfall(render.bars(known), ascii_only=ascii_only()),
         "",
-        *render.events_table(events),
+        *render.events_table(known),
     ]
 
 
@@ -153,10 +156,11 @@ async def watch(url: str, saga_id: str, timeout_seconds: float) -> Exit:
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:
             saga, answer = await api.saga(saga_id), await api.timeline(saga_id)
-            for event in answer["events"]:
-                if event["event"] not in printed:
-                    printed.add(event["event"])
-                    print(f"{event['at']}  {event['event']}  {event.get('reason') or ''}".rstrip())
+            for moment in render.moments(answer):
+                line = f"{moment.at:%H:%M:%S.%f}  {moment.event}  {moment.reason}".rstrip()
+                if line not in printed:
+                    printed.add(line)
+                    print(line, flush=True)
             if is_settled(saga) or asyncio.get_running_loop().time() > deadline:
                 print(f"{saga_id} {render.outcome_word(saga['status'], saga.get('outcome'))}")
                 return exit_code([saga])

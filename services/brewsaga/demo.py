@@ -36,7 +36,7 @@ SETTINGS: Final = {
     "TOPIC_PREFIX": PREFIX,
     "MODE": "both",
     "OUTBOX_KEEP": "true",
-    "RESAY_AFTER_SECONDS": "1",
+    "RESAY_AFTER_SECONDS": "2",
     "FAULTS_ENABLED": "true",
 }
 """Kept outbox rows let the audit compare each message with its transaction; the short silence suits a short show."""
@@ -137,7 +137,8 @@ async def _cascade(api: OrderApi, sagas: Sequence[Json]) -> Json:
 
 def _print(shown: Shown, report: Report) -> Exit:
     arrow = " -> " if ascii_only() else " → "
-    print(f"\none choreographed saga, undone from its last step:\n{arrow.join(CASCADE)}\n")
+    saga_id = shown.cascade["saga_id"]
+    print(f"\nsaga {saga_id}, choreographed, undone from its last step:\n{arrow.join(CASCADE)}\n")
     print("\n".join(timeline_text(shown.cascade)))
     print(f"\nends of {len(shown.sagas)} orders, {shown.seconds:.1f} s from the first to the last:")
     print("\n".join(_ends(shown.sagas)))

@@ -20,9 +20,11 @@ SURE: Final = (
     "shipment=100;refund=50",
     "shipment=100;release=50",
 )
-"""What the first orders of each mode are made to suffer; the rest suffer `CHANCE`."""
+"""What the first orders of each mode are made to suffer; the rest suffer `CHANCE_PERCENT`."""
 
-CHANCE: Final = "payment=8;inventory=8;shipment=12"
+CHANCE_PERCENT: Final = (("payment", 8), ("inventory", 8), ("shipment", 14))
+"""How many of the other orders are refused at which step."""
+
 GEISHA_EVERY: Final = 7
 """Every so many orders is for the drink of which there are five cups: the shelf runs empty by itself."""
 
@@ -37,8 +39,18 @@ def orders(count: int, seed: str) -> Iterator[Order]:
             "customer_id": CUSTOMERS[drawn % len(CUSTOMERS)],
             "drink": "geisha" if geisha else DRINKS[drawn % len(DRINKS)],
             "quantity": 1 if geisha else 1 + drawn % 3,
-            "faults": SURE[index] if sure else ("" if geisha else CHANCE),
+            "faults": SURE[index] if sure else ("" if geisha else _chance(seed, index)),
         }
+
+
+def _chance(seed: str, index: int) -> str:
+    """The fault of an order, the same one in both modes; usually none."""
+    drawn, below = _draw(f"{seed} faults", index) % 100, 0
+    for step, percent in CHANCE_PERCENT:
+        below += percent
+        if drawn < below:
+            return f"{step}=100"
+    return ""
 
 
 def _draw(seed: str, index: int) -> int:

@@ -65,7 +65,9 @@ async def _serve_until_stopped(ready: Backing, extra: dict[str, str]) -> None:
     preferred = backing.PREFERRED_PORTS
     async with services_running(ready, LOG_FOLDER, extra, preferred) as places:
         print(addresses(places))
-        tell(f"logs: {LOG_FOLDER}; Ctrl-C stops everything; next: brewsaga place --mode both --wait")
+        tell(
+            f"logs: {LOG_FOLDER}; Ctrl-C stops everything; next: brewsaga place --mode both --wait"
+        )
         await asyncio.Event().wait()
 
 

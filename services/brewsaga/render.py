@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final, assert_never
+from typing import Any, Final
 
 from saga import contract
 
@@ -52,24 +52,57 @@ ANSWERS: Final = {
 """Which step an event closes, and how."""
 
 
-def bars(events: Sequence[Mapping[str, Any]]) -> list[Bar]:
-    """The steps of a timeline. An event has `event` and `at` (ISO 8601); a step begins where the one before ended."""
-    known = {str(row["event"]): datetime.fromisoformat(row["at"]) for row in events if row["at"]}
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One event of a timeline, of either mode. `step` and `state` are None where no step ends with it."""
+
+    at: datetime
+    event: str
+    step: str | None = None
+    state: StepState | None = None
+    reference: str = ""
+    reason: str = ""
+    repeats: int = 0
+
+
+def moments(timeline: Mapping[str, Any]) -> list[Moment]:
+    """The API's timeline of either mode, in the order of the times at which its sayers say it happened."""
+    read = _told if timeline["mode"] == contract.Mode.ORCH.long else _heard
+    return sorted((read(row) for row in timeline["events"]), key=lambda moment: moment.at)
+
+
+def _heard(row: Mapping[str, Any]) -> Moment:
+    """An event of a choreography."""
+    step, state = ANSWERS.get(row["event"], (None, None))
+    at = datetime.fromisoformat(row["occurred_at"] or row["heard_at"])
+    return Moment(at, row["event"], step, state, row["reference"], row["reason"], row["repeats"])
+
+
+def _told(row: Mapping[str, Any]) -> Moment:
+    """A transition of an orchestrated saga: it ends the step that its source awaits, or tries an undo once more."""
+    at = datetime.fromisoformat(row["created_at"])
+    event = f"{row['event']} → {row['target']}"
+    word = contract.STEP_BY_STATE.get(row["source"])
+    if word is None or row["source"] == row["target"]:
+        return Moment(at, event, reason=row["reason"])
+    if word.name in contract.UNDO_NAMES:
+        state = StepState.UNDO
+    else:
+        state = StepState.OK if row["event"].endswith(" ok") else StepState.REFUSED
+    return Moment(at, event, word.name, state, reason=row["reason"])
+
+
+def bars(known: Sequence[Moment]) -> list[Bar]:
+    """The steps in the order of a saga; one begins where the one before ended."""
     if not known:
         return []
-    begin = min(known.values())
+    begin = before = known[0].at
     drawn: list[Bar] = []
-    before = begin
-    order = [word.name for word in contract.STEPS]
-    closing = sorted(
-        (name for name in known if name in ANSWERS), key=lambda name: order.index(ANSWERS[name][0])
-    )
-    for name in closing:
-        step, state = ANSWERS[name]
-        start = (before - begin).total_seconds()
-        took = max(0.0, (known[name] - before).total_seconds())
-        drawn.append(Bar(step, state, start, took))
-        before = max(before, known[name])
+    for moment in known:
+        if moment.step is not None and moment.state is not None:
+            start, took = (before - begin).total_seconds(), (moment.at - before).total_seconds()
+            drawn.append(Bar(moment.step, moment.state, start, max(0.0, took)))
+            before = moment.at
     return drawn
 
 
@@ -124,33 +157,23 @@ def _cell(value: object) -> str:
             return str(value)
 
 
-def events_table(events: Sequence[Mapping[str, Any]]) -> list[str]:
+def events_table(known: Sequence[Moment]) -> list[str]:
     """Every event of a saga with its time from the first, what it refers to and why."""
-    known = [row for row in events if row["at"]]
     if not known:
         return ["nothing was heard of it yet"]
-    times = [datetime.fromisoformat(row["at"]) for row in known]
-    begin = min(times)
-    ordered = sorted(zip(times, known, strict=True), key=lambda pair: pair[0])
     rows = [
         (
-            f"+{(at - begin).total_seconds():.3f}s",
-            row["event"],
-            row.get("reference", ""),
-            row.get("reason", ""),
-            row.get("repeats") or "",
+            f"+{(moment.at - known[0].at).total_seconds():.3f}s",
+            moment.event,
+            moment.reference,
+            moment.reason,
+            moment.repeats or "",
         )
-        for at, row in ordered
+        for moment in known
     ]
     return table(("at", "event", "reference", "reason", "repeats"), rows)
 
 
 def outcome_word(status: str, outcome: str | None) -> str:
     """How an order stands, in one word of the API's vocabulary."""
-    match contract.Outcome(outcome) if outcome else None:
-        case None:
-            return status.lower()
-        case contract.Outcome.COMPLETED | contract.Outcome.REJECTED | contract.Outcome.COMPENSATED as word:
-            return word.value
-        case unknown:
-            assert_never(unknown)
+    return contract.Outcome(outcome).value if outcome else status.lower()

@@ -74,9 +74,7 @@ def environment(
     """The whole environment of one service. `extra` (MODE, TOPIC_PREFIX, fault rates, …) goes before all."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     mock = {"KAFKA_GROUP_PROTOCOL": "classic", "KAFKA_FETCH_WAIT_MS": "5"}
-    named = {
-        f"{name.upper()}_URL": place.url for name, place in places.items() if name != service
-    }
+    named = {f"{name.upper()}_URL": place.url for name, place in places.items() if name != service}
     return {
         **kept,
         "PYTHONPATH": str(SERVICES_FOLDER),

@@ -157,7 +157,9 @@ def reserved_is_delivered(stores: Stores) -> Line:
         end = ends.get(saga_id, "unknown")
         found.expect(holds == (end == "SUCCESS"), saga_id, f"{row['outcome']}, but it is {end}")
         moved = "reserve" in moves and "release" not in moves
-        found.expect(holds == moved, saga_id, f"{row['outcome']}, but its moves are {sorted(moves)}")
+        found.expect(
+            holds == moved, saga_id, f"{row['outcome']}, but its moves are {sorted(moves)}"
+        )
     return found.line(f"{len(rows)} reservations, {held} held")
 
 
@@ -176,7 +178,9 @@ def one_shipment(stores: Stores) -> Line:
         reserved = reservations.get(saga_id)
         if done:
             found.expect(reserved, saga_id, "shipped, and inventory never heard of it")
-            found.expect(identities[row["shipment_id"]] == 1, saga_id, "its shipment id is not its own")
+            found.expect(
+                identities[row["shipment_id"]] == 1, saga_id, "its shipment id is not its own"
+            )
     for saga_id in assigned.keys() - shipments.keys():
         found.expect("", saga_id, "a courier, and no shipment")
     return found.line(f"{len(shipments)} shipments, {sum(assigned.values())} couriers sent")

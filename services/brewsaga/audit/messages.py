@@ -103,7 +103,9 @@ def same_transaction(stores: Stores) -> Line:
                 continue
             effects += 1
             shared = (row["saga_id"], row["created_at"]) in times
-            found.expect(shared, row["saga_id"], f"its {row['kind']} was committed without a message")
+            found.expect(
+                shared, row["saga_id"], f"its {row['kind']} was committed without a message"
+            )
     times = {(r["aggregateid"], r["created_at"]) for r in stores.outbox.get("shipment", [])}
     for row in stores.tables.get("assignments", []):
         if row["created_at"] >= since:
