@@ -47,7 +47,7 @@ _REFILL: Final = """
 
 
 class InventoryStore:
-    """Loads the part of the shelf that a batch touches, and moves units (`sagakit.shell.participant.Store`)."""
+    """Loads what a batch touches of the shelf, and moves units (the shell's `Store`)."""
 
     def __init__(self, odds: Odds, new_reference: Callable[[], str]) -> None:
         self._odds = odds

@@ -102,7 +102,7 @@ def _paid_reader() -> Callable[[bytes], Heard[Terms]]:
     def read(value: bytes) -> Heard[Terms]:
         message = parse(value)
         saga_id = saga_id_of(message)
-        # Inventory moves no money: an amount that a foreign sayer leaves out is unknown, and not out of bounds.
+        # Inventory moves no money: an amount that is left out is unknown, and not out of bounds.
         terms = terms_of(
             message, amount_cents=message.amount_cents or None, currency=message.currency
         )

@@ -1,4 +1,4 @@
-"""What an operator may set of payment; the kit's settings (Kafka, database, mode, faults) are inherited."""
+"""What an operator may set of payment; what the kit knows (Kafka, mode, faults) is inherited."""
 
 from pydantic import AliasChoices, Field
 
@@ -13,7 +13,7 @@ class PaymentSettings(KitSettings):
     fail_rate: Share = Field(
         default=0.0,
         validation_alias=AliasChoices("PAYMENT_FAIL_RATE", "FAIL_RATE", "fail_rate"),
-        description="share of charges that are declined, 0..1; PAYMENT_FAIL_RATE goes before FAIL_RATE",
+        description="share of charges declined, 0..1; PAYMENT_FAIL_RATE goes before FAIL_RATE",
     )
     refund_fail_rate: Share = Field(
         default=0.0, description="share of attempts at a refund that fail, 0..1"

@@ -31,9 +31,9 @@ class PaymentStore:
 
     async def load(
         self,
-        connection: Connection,  # noqa: ARG002 - an account has no limit: there is nothing to load
-        heard: Sequence[Heard[Terms]],  # noqa: ARG002
-        rows: Mapping[str, Row[Terms]],  # noqa: ARG002
+        connection: Connection,
+        heard: Sequence[Heard[Terms]],
+        rows: Mapping[str, Row[Terms]],
         now: datetime,
     ) -> Cashier:
         """The judgement of one batch."""

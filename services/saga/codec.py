@@ -1,7 +1,8 @@
-"""Protobuf to plain data and back, as every service needs it: terms, times, texts, and what makes a message poison.
+"""Protobuf to plain data and back, as every service needs it, and what makes a message poison.
 
-Everything that is read here came from outside. A text may hold what Postgres refuses, a time may lie in the year 300000,
-a number may be anything: this is where it becomes something that can be stored. It must not know any service's rules.
+Everything that is read here came from outside. A text may hold what Postgres refuses, a time may
+lie in the year 300000, a number may be anything: this is where it becomes something that can be
+stored. It must not know any service's rules.
 """
 
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class HasTerms(Protocol):
     @property
     def deadline(self) -> Timestamp: ...
 
-    def HasField(self, field_name: Any) -> bool: ...  # noqa: ANN401, N802 - protobuf's
+    def HasField(self, field_name: Any) -> bool: ...  # noqa: N802 - protobuf's
 
 
 def reader(message_type: type[M]) -> Callable[[bytes], M]:

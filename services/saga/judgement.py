@@ -1,4 +1,6 @@
-"""What every participant judges alike before its own resources: bounds, deadline, faults (in this order).
+"""What every participant judges alike before its own resources: bounds, deadline, faults.
+
+In this order.
 
 Pure: the clock and the odds come in. It must not know who asks.
 """

@@ -1,4 +1,4 @@
-"""What an operator may set of shipment; the kit's settings (Kafka, database, mode, faults) are inherited."""
+"""What an operator may set of shipment; what the kit knows (Kafka, mode, faults) is inherited."""
 
 from pydantic import AliasChoices, Field
 
@@ -13,7 +13,7 @@ class ShipmentSettings(KitSettings):
     fail_rate: Share = Field(
         default=0.0,
         validation_alias=AliasChoices("SHIPMENT_FAIL_RATE", "FAIL_RATE", "fail_rate"),
-        description="share of shipments that are refused, 0..1; SHIPMENT_FAIL_RATE goes before FAIL_RATE",
+        description="share of shipments refused, 0..1; SHIPMENT_FAIL_RATE goes before FAIL_RATE",
     )
 
     def odds(self) -> Odds:

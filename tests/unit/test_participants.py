@@ -1,7 +1,7 @@
-"""Every cell of the contract's tables, against all three participants, in both modes: bytes in, bytes out, no I/O.
+"""Every cell of the contract's tables, all three participants, both modes: bytes in, bytes out.
 
-Each cell is reached by messages alone: a history brings a participant into its stored state, the last message is what is
-heard there, and what is said to it is compared with the contract.
+Each cell is reached by messages alone: a history brings a participant into its stored state, the
+last message is what is heard there, and what is said to it is compared with the contract.
 """
 
 from collections.abc import Sequence
@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+import pytest
+from google.protobuf.message import Message
+
 import inventory.participant
 import payment.participant
-import pytest
 import shipment.participant
-from google.protobuf.message import Message
 from inventory.domain import Shelf
 from inventory.wire import InventoryWire
 from payment.domain import Cashier
@@ -88,23 +89,23 @@ class World:
         self.effects += folded.effects
         return folded
 
-    def hear(self, *messages: Message) -> list[Message]:
+    def hear(self, *messages: Message) -> list[Any]:
         """Tell it these in one batch; what it says."""
         wire = WIRES[self.service](self.odds)
         return self.said(
             self.fold([wire.read(topic_of(m), m.SerializeToString()) for m in messages])
         )
 
-    def insist(self) -> list[Message]:
+    def insist(self) -> list[Any]:
         """Its own timer, as the shell runs it."""
         owed = [row for row in self.rows.values() if row.outcome is Outcome.OWED and not row.parked]
         return self.said(
             self.fold([Heard(r.saga_id, r.mode, Ask.INSIST, r.terms, r.reason) for r in owed])
         )
 
-    def said(self, folded: Folded[Terms, Any]) -> list[Message]:
+    def said(self, folded: Folded[Terms, Any]) -> list[Any]:
         wire = WIRES[self.service](self.odds)
-        messages: list[Message] = []
+        messages: list[Any] = []
         for answer in folded.answers:
             said = wire.say(answer.row, answer.speech)
             assert contract.TOPIC_BY_NAME[said.topic].message == said.type
@@ -126,7 +127,7 @@ TERMS: dict[str, Any] = {"drink": "espresso", "quantity": 2}
 LATE_DEADLINE = NOW - timedelta(seconds=1)
 
 
-def do(service: str, mode: str, **changes: Any) -> Message:
+def do(service: str, mode: str, **changes: Any) -> Any:
     fields = {"saga_id": SAGA, **TERMS, **changes}
     if service == "payment":
         fields = {"amount_cents": 500, "currency": "EUR", **fields}
@@ -145,7 +146,7 @@ def do(service: str, mode: str, **changes: Any) -> Message:
             return ShipmentCommand(action="SHIPMENT_ACTION_SCHEDULE", **fields)
 
 
-def undo(service: str, mode: str) -> Message:
+def undo(service: str, mode: str) -> Any:
     match service, mode:
         case "payment", "choreo":
             return InventoryReleased(saga_id=SAGA, reason="no courier capacity")
@@ -188,7 +189,9 @@ DID = {
 }
 FAILED = {"payment": "PaymentFailed", "inventory": "InventoryFailed", "shipment": "ShipmentFailed"}
 UNDID = {"payment": "PaymentRefunded", "inventory": "InventoryReleased"}
-NONE, DONE, REFUSED, OWED, UNDONE, VOID = None, *Outcome
+NONE = None
+DONE, REFUSED, OWED = Outcome.DONE, Outcome.REFUSED, Outcome.OWED
+UNDONE, VOID = Outcome.UNDONE, Outcome.VOID
 UNDOING = ("payment", "inventory")
 
 # ---------------------------------------------------------------- choreography
@@ -218,7 +221,9 @@ CHOREOGRAPHY = [
 
 @pytest.mark.parametrize("service", UNDOING)
 @pytest.mark.parametrize(("stored", "heard", "then", "said", "effects"), CHOREOGRAPHY)
-def test_choreography(service: str, stored: Outcome | None, heard: str, then: Outcome | None, said: , effects: int) -> None:
+def test_choreography(
+    service: str, stored: Outcome | None, heard: str, then: Outcome | None, said: Any, effects: int
+) -> None:
     world = reach(service, "choreo", stored)
     before = world.rows.get(SAGA)
     world.undo_fail_rate = 1.0 if heard.startswith("failing") else 0.0
@@ -230,7 +235,7 @@ def test_choreography(service: str, stored: Outcome | None, heard: str, then: Ou
         assert world.rows[SAGA] == before, "what changes nothing must write nothing"
 
 
-def tell(world: World, mode: str, heard: str) -> list[Message]:
+def tell(world: World, mode: str, heard: str) -> list[Any]:
     if heard.endswith("timer"):
         return world.insist()
     message = do(world.service, mode) if heard == "do" else undo(world.service, mode)
@@ -258,7 +263,9 @@ CANCELLED = [
 
 
 @pytest.mark.parametrize(("stored", "then", "said"), CANCELLED)
-def test_order_requested_with_cancel(stored: Outcome | None, then: Outcome | None, said: ) -> None:
+def test_order_requested_with_cancel(
+    stored: Outcome | None, then: Outcome | None, said: str | None
+) -> None:
     world = reach("payment", "choreo", stored)
     answers = world.hear(do("payment", "choreo", cancel=True))
     assert world.outcome is then
@@ -295,7 +302,16 @@ ORCHESTRATED = [
 @pytest.mark.parametrize(
     ("service", "stored", "heard", "then", "ok", "reason", "has_id", "effects"), ORCHESTRATED
 )
-def test_orchestration(service: str, stored: Outcome | None, heard: str, then: Outcome | None, ok: bool, reason: str, has_id: bool, effects: int) -> None:
+def test_orchestration(
+    service: str,
+    stored: Outcome | None,
+    heard: str,
+    then: Outcome | None,
+    ok: bool,
+    reason: str,
+    has_id: bool,
+    effects: int,
+) -> None:
     world = reach(service, "orch", stored)
     world.undo_fail_rate = 1.0 if heard.startswith("failing") else 0.0
     message = do(service, "orch") if heard == "do" else undo(service, "orch")

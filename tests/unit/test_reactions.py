@@ -1,4 +1,4 @@
-"""The whole choreography, put together from the participants' tables: no loop, nothing unheard, and its graph."""
+"""The choreography, put together from the participants' tables: no loop, nothing unheard."""
 
 from dataclasses import replace
 

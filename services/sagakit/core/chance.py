@@ -1,7 +1,8 @@
-"""Chance as data: whether a step is unlucky is a hash, so that a redelivery is given the same answer (rule 9).
+"""Chance as data: a step's luck is a hash, so that a redelivery is given the same answer (rule 9).
 
-Faults are injected in two ways: by a rate that the service was started with, and by a text that travels with the saga,
-`grind=30;discard=50,delay:3s` (percent a step, and how long the answer is held back). Pure; it knows no step's name.
+Faults are injected in two ways: by a rate that the service was started with, and by a text that
+travels with the saga, `grind=30;discard=50,delay:3s` (percent a step, and how long the answer is
+held back). Pure; it knows no step's name.
 """
 
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class Faults:
         return self.percents.get(step, 0.0)
 
     def delay(self, step: str) -> float:
-        """How many seconds the step's answer is held back: its own delay, else the one for every step."""
+        """Seconds the step's answer is held back: its own delay, else the one for every step."""
         return self.delays_seconds.get(step, self.delays_seconds.get(EVERY_STEP, 0.0))
 
 
@@ -101,7 +102,7 @@ def _number(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """How unlucky one participant is: its two steps' names and rates (0..1), and whether a saga's own text counts."""
+    """How unlucky a participant is: two steps' names and rates (0..1), and if a saga's text counts."""
 
     step: str
     undo_step: str

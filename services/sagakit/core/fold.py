@@ -34,13 +34,13 @@ from sagakit.core.participant import (
 T = TypeVar("T")
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
-"""An effect of the business (money or stock moved); this module passes it on and never looks inside."""
+"""An effect of the business; this module passes it on and never looks inside."""
 
 Speech = Word | Reply
 
 
 class Judge(Protocol[T, E_co]):
-    """The business, for one batch: it judges by what was loaded, and keeps count of what the batch itself has taken."""
+    """The business, for one batch: it judges by what was loaded, less what the batch has taken."""
 
     def contradiction(self, known: T, heard: T) -> str | None:
         """How what is heard contradicts what is known, or None."""
@@ -63,7 +63,7 @@ class Judge(Protocol[T, E_co]):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What is said to the message at `index`: an announcement of the row (choreography) or a reply (orchestration)."""
+    """What is said to the message at `index`: an announcement of the row, or a reply."""
 
     index: int
     ask: Ask
@@ -168,7 +168,7 @@ def _add_effect(folded: Folded[T, E], row: Row[T], event: Event[T], judge: Judge
 
 
 def _count_unchanged(folded: Folded[T, E], row: Row[T] | None, message: Heard[T]) -> None:
-    """Late is a do that comes after its undo; everything else that changes nothing was heard before."""
+    """Late is a do that comes after its undo; all else that changes nothing was heard before."""
     if row is None or message.ask is Ask.INSIST:
         return
     undone = row.outcome in (Outcome.UNDONE, Outcome.OWED, Outcome.VOID)

@@ -1,7 +1,7 @@
-"""The choreography and the orchestration as tables: what a participant hears, does and says, and what can be drawn of it.
+"""Choreography and orchestration as tables: what a participant hears, does and says.
 
-Subscriptions, the drawn graph, the check for loops and the list of what nobody says all come from these tables. Topics
-are plain names here; which names there are is the contract's to say. Pure.
+Subscriptions, the drawn graph, the check for loops and the list of what nobody says all come from
+these tables. Topics are plain names here; which names there are is the contract's to say. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from sagakit.core.participant import Ask, Word
 
 @dataclass(frozen=True, slots=True)
 class Choreography:
-    """One participant's part: `hears` maps a topic to what it asks for, `says` an announcement to its topic."""
+    """One participant's part: `hears` is what a topic asks for, `says` a word's topic."""
 
     service: str
     hears: Mapping[str, Ask]
@@ -27,7 +27,7 @@ class Choreography:
 
 @dataclass(frozen=True, slots=True)
 class Orchestration:
-    """One participant's part: the commands it hears, what each action (by its name) asks for, where it replies."""
+    """One participant's part: the commands it hears, what each action asks for, where it replies."""
 
     service: str
     commands: str
@@ -68,14 +68,14 @@ def edges(parts: Iterable[Choreography]) -> tuple[Edge, ...]:
 
 
 def _words(ask: Ask) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
-    """What is said to a message that comes when it should, and what to one that comes late or twice."""
+    """What is said to a message that comes in time, and what to one that comes late or twice."""
     if ask is Ask.DO:
         return (Word.DONE, Word.REFUSED), (Word.UNDONE,)
     return (Word.UNDONE,), (Word.REFUSED,)
 
 
 def find_loop(parts: Iterable[Choreography]) -> tuple[str, ...]:
-    """The topics of a loop in which a saga could run for ever, the first one again at the end; empty if there is none."""
+    """The topics of a loop in which a saga could run for ever, the first again last; or empty."""
     followers: dict[str, set[str]] = {}
     for edge in edges(parts):
         followers.setdefault(edge.said, set()).add(edge.heard)

@@ -142,7 +142,7 @@ class ParticipantHandler(Generic[T, E]):
 
 
 class OwedUndos(Generic[T, E]):
-    """Undos that failed in choreography, tried again from the participant's own rows (rules 4 and 5; `ports.Due`)."""
+    """Undos that failed in choreography, tried again from the row (rules 4 and 5; `ports.Due`)."""
 
     def __init__(self, participant: Participant[T, E]) -> None:
         self.name = f"{participant.service}-owed-undos"
@@ -176,7 +176,7 @@ def serve(
     choreography: Choreography,
     orchestration: Orchestration,
 ) -> tuple[list[ParticipantHandler[T, E]], list[OwedUndos[T, E]]]:
-    """The handlers of these modes (short forms), and the owed undos where choreography is among them."""
+    """The handlers of these modes (short forms); owed undos if choreography is among them."""
     topics = {"choreo": choreography.topics, "orch": orchestration.topics}
     handlers = [ParticipantHandler(participant, mode, topics[mode]) for mode in modes]
     owes = "choreo" in modes and Word.UNDONE in choreography.says

@@ -1,7 +1,7 @@
-"""The table of a participant's rows: loaded for a batch, written under guard (rule 6), claimed when an undo is due.
+"""A participant's rows: loaded for a batch, written under guard (rule 6), claimed when due.
 
-One statement each for load, insert and update, however many rows there are. Table, reference column and the columns of
-the terms are the service's; no other name of the business is known here.
+One statement each for load, insert and update, however many rows there are. Table, reference column
+and the columns of the terms are the service's; no other name of the business is known here.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -40,7 +40,7 @@ class Shape(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """When an undo that failed is tried again: doubling from `first_seconds`, at most `max_seconds`."""
+    """When a failed undo is tried again: doubling from `first_seconds`, at most `max_seconds`."""
 
     first_seconds: float
     max_seconds: float
@@ -193,7 +193,8 @@ def _statements(shape: Shape[Any]) -> tuple[str, str, str, str, str]:
     arrays = ", ".join(f"${number}::{name}[]" for number, name in enumerate(types, 1))
     select = f"""
         SELECT statement_timestamp(), {stored}
-        FROM (SELECT 1) AS clock LEFT JOIN {table} AS r ON r.saga_id = ANY($1::text[])"""  # noqa: S608
+        FROM (SELECT 1) AS clock
+        LEFT JOIN {table} AS r ON r.saga_id = ANY($1::text[])"""  # noqa: S608
     insert = f"""
         INSERT INTO {table} (saga_id, mode, outcome, {reference}, reason, attempts, parked,
             next_attempt_at, occurred_at, {names})

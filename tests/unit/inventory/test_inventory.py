@@ -1,4 +1,4 @@
-"""Inventory's own rules: recipes, a shelf that a batch empties as it goes, and releases that put back what was taken."""
+"""Inventory's own rules: recipes, a shelf that a batch empties, releases of what was taken."""
 
 from datetime import UTC, datetime
 

@@ -1,6 +1,7 @@
 """Payment's own rules: money moves in pairs, and what the settings call it."""
 
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
@@ -8,7 +9,7 @@ from payment.domain import Account, Cashier, Kind, Movement
 from payment.settings import PaymentSettings
 from payment.wire import PaymentWire
 from saga.terms import Terms
-from saga.v1.saga_pb2 import OrderRequested, PaymentCommand
+from saga.v1.saga_pb2 import OrderRequested, PaymentAction, PaymentCommand
 from sagakit.core.chance import Odds
 from sagakit.core.deadletters import Poison, Reason
 from sagakit.core.participant import Ask, Heard, Outcome, Row
@@ -48,7 +49,7 @@ def test_a_refund_without_an_amount_says_nothing_of_it() -> None:
 
 @pytest.mark.parametrize("action", [0, 7])
 def test_an_unknown_action_is_poison(action: int) -> None:
-    command = PaymentCommand(saga_id="s", action=action)
+    command = PaymentCommand(saga_id="s", action=cast(PaymentAction, action))
     with pytest.raises(Poison) as caught:
         PaymentWire(ODDS).read("orch.payment-cmd", command.SerializeToString())
     assert (caught.value.reason, caught.value.saga_id) == (Reason.UNKNOWN_ACTION, "s")

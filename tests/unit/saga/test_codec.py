@@ -1,4 +1,4 @@
-"""What comes from outside: anything that a protobuf message can hold must be poison, refused, or storable."""
+"""Whatever a protobuf message can hold must be poison, refused, or storable."""
 
 from datetime import UTC, datetime, timedelta
 
