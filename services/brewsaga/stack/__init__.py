@@ -1,4 +1,4 @@
-"""The stack for one machine: a real Kafka and a real Postgres without a container, as a library and as commands.
+"""The stack for one machine: a real Kafka and a real Postgres, without a container.
 
 It must know nothing of sagas: topics, services and schemas come in as arguments.
 """

@@ -1,4 +1,4 @@
-"""`python -m brewsaga.stack up|down|status|env|wipe`: the stack's commands, which `make up` and its kin call.
+"""The stack's commands, which `make up` and its kin call: up, down, status, env, wipe.
 
 Only this module reads arguments; it must not start anything itself.
 """

@@ -26,7 +26,7 @@ class BrokerPlace:
 def properties(place: BrokerPlace, everyone: Sequence[BrokerPlace], log_dir: Path) -> str:
     """The server.properties of one broker of a cluster that all have both roles."""
     replicas = len(everyone)
-    in_sync = 2 if replicas > 2 else 1
+    in_sync = min(2, replicas)
     voters = ",".join(f"{other.node}@127.0.0.1:{other.controller_port}" for other in everyone)
     settings: dict[str, object] = {
         "process.roles": "broker,controller",
@@ -39,7 +39,7 @@ def properties(place: BrokerPlace, everyone: Sequence[BrokerPlace], log_dir: Pat
         "controller.quorum.voters": voters,
         "log.dir": log_dir,
         "log.cleaner.dedupe.buffer.size": CLEANER_BUFFER_BYTES,
-        "auto.create.topics.enable": "false",  # a topic with a wrong partition count is worse than none
+        "auto.create.topics.enable": "false",  # none is better than one with wrong partitions
         "default.replication.factor": replicas,
         "min.insync.replicas": in_sync,
         **_internal_topics(replicas, in_sync),
@@ -61,7 +61,10 @@ def _internal_topics(replicas: int, in_sync: int) -> dict[str, object]:
 
 
 def _liveness(replicas: int) -> dict[str, object]:
-    """Notice a dead broker or member in seconds. The lower bounds are lowered too, else Kafka refuses to start."""
+    """Notice a dead broker or member in seconds.
+
+    The lower bounds are lowered too, else Kafka refuses to start.
+    """
     return {
         "broker.session.timeout.ms": 3_000 if replicas > 1 else 1_500,
         "broker.heartbeat.interval.ms": BROKER_HEARTBEAT_MS,

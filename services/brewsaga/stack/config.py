@@ -1,6 +1,7 @@
 """What a stack is asked to be: addresses, folders and choices, without a word on how they are met.
 
-This module reads the environment (in `StackConfig.from_environment` alone) and must not know of processes.
+This module reads the environment (in `StackConfig.from_environment` alone) and must not know of
+processes.
 """
 
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 MAKE_UP_POSTGRES_PORT = 15435  # the contract's port of the local Postgres
 MAKE_UP_KAFKA_PORT = 19092
 ANY_FREE_PORT = 0
+HIGHEST_PORT = 65_535
 DEFAULT_DATA_FOLDER = ".brewsaga"
 SERVICES = ("payment", "inventory", "shipment", "order", "orchestrator")
 
@@ -21,7 +23,7 @@ class StackError(Exception):
 
 
 class KafkaChoice(StrEnum):
-    """Which Kafka is wanted: the best that can be had, the real one or an error, the one in librdkafka."""
+    """Which Kafka is wanted: the best there is, the real one or an error, the embedded one."""
 
     AUTO = "auto"
     REAL = "real"
@@ -36,7 +38,7 @@ def cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class StackConfig:
-    """One stack. A port of 0 means any free one; no data folder means one that is removed at the end."""
+    """One stack. Port 0 means any free one; no data folder, one that is removed at the end."""
 
     data_dir: Path | None = None
     postgres_port: int = ANY_FREE_PORT
@@ -52,8 +54,10 @@ class StackConfig:
         if self.brokers not in (1, 3):
             raise StackError(f"brokers is {self.brokers}, must be 1 or 3")
         for name in ("postgres_port", "kafka_port"):
-            if not 0 <= getattr(self, name) <= 65_535:
-                raise StackError(f"{name} is {getattr(self, name)}, must be 0 (any free) to 65535")
+            if not 0 <= getattr(self, name) <= HIGHEST_PORT:
+                raise StackError(
+                    f"{name} is {getattr(self, name)}, must be 0 (any free) to {HIGHEST_PORT}"
+                )
 
     @classmethod
     def from_environment(
@@ -65,7 +69,7 @@ class StackConfig:
         brokers: int = 1,
         environment: Mapping[str, str] | None = None,
     ) -> "StackConfig":
-        """A stack as the environment forces it; both of Kafka's variables may name an external one."""
+        """A stack as the environment forces it."""
         variables = os.environ if environment is None else environment
         choice = variables.get("BREWSAGA_KAFKA") or KafkaChoice.AUTO.value
         if choice not in tuple(KafkaChoice):

@@ -17,7 +17,7 @@ Answer = TypeVar("Answer")
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run to the end and return the answer; in a thread of its own where this one has a loop already."""
+    """Run to the end; in a thread of its own where this one has a loop already."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,13 +1,15 @@
 """One database and one login a service, on one server, and the schema in them, brought up to date.
 
-A service's role may connect to its own database and to no other, is no superuser, and owns nothing: the schema's
-files grant what it needs. Its password is derived from the admin's by scrypt and HMAC, so that every process which
-may administer the server knows it and no further file keeps it. Which tables there are is the files' business.
+A service's role may connect to its own database and to no other, is no superuser, and owns nothing:
+the schema's files grant what it needs. Its password is derived from the admin's by scrypt and HMAC,
+so that every process which may administer the server knows it and no further file keeps it. Which
+tables there are is the files' business.
 """
 
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -25,25 +27,34 @@ SERVICE_ROLE_MARK = ":service_role"
 EVERY_SERVICE = "every"
 
 
+@dataclass(frozen=True)
+class MigrationFile:
+    """One file of the schema, named by its folder and its own name."""
+
+    name: str
+    text: str
+
+
 def ensure_databases(
     admin_url: str, prefix: str, services: Sequence[str] = SERVICES
 ) -> dict[str, str]:
-    """Make what is missing, and return DATABASE_URL by service. Safe to run twice and from two processes."""
+    """Make what is missing and return DATABASE_URL by service; safe to run twice and at once."""
     return run_blocking(_ensure_databases(admin_url, prefix, services))
 
 
 def migrate(
     admin_url: str, prefix: str, db_folder: Path, services: Sequence[str] = SERVICES
 ) -> list[str]:
-    """Apply db/every/*.sql, then db/<service>/*.sql, each file once and in one transaction; what was applied.
+    """Apply db/every/*.sql, then db/<service>/*.sql, and return what was applied.
 
-    A file that was changed after it was applied is an error that names it.
+    Each file is applied once and in one transaction, also when two processes try. A file that
+    was changed after it was applied is an error that names it.
     """
     return run_blocking(_migrate(admin_url, prefix, db_folder, services))
 
 
 def drop_databases(admin_url: str, prefix: str, services: Sequence[str] = SERVICES) -> None:
-    """Remove the databases and roles of this prefix, ending their sessions; for tests on a shared server."""
+    """Remove the databases and roles of this prefix, ending their sessions."""
     run_blocking(_drop_databases(admin_url, prefix, services))
 
 
@@ -62,7 +73,9 @@ async def _ensure_databases(admin_url: str, prefix: str, services: Sequence[str]
     finally:
         await admin.close()  # which gives the lock back
     for service in services:
-        await _ensure_schema_usage(for_database(admin_url, f"{prefix}{service}"), f"{prefix}{service}")
+        await _ensure_schema_usage(
+            for_database(admin_url, f"{prefix}{service}"), f"{prefix}{service}"
+        )
     return urls
 
 
@@ -119,51 +132,56 @@ async def _migrate(
 ) -> list[str]:
     applied = []
     for service in services:
-        name = f"{prefix}{service}"
+        name, files = f"{prefix}{service}", _files(db_folder, service)
         connection = await asyncpg.connect(for_database(admin_url, name))
         try:
             await connection.execute("SELECT pg_advisory_lock($1)", MIGRATIONS_LOCK)
-            for path in _files(db_folder, service):
-                if await _apply(connection, path, name):
-                    applied.append(f"{service}: {path.parent.name}/{path.name}")
+            new = [file for file in files if await _apply(connection, file, name)]
+            applied += [f"{service}: {file.name}" for file in new]
         finally:
             await connection.close()
     return applied
 
 
-def _files(db_folder: Path, service: str) -> list[Path]:
+def _files(db_folder: Path, service: str) -> list[MigrationFile]:
     if not (db_folder / service).is_dir():
         raise StackError(f"{db_folder} has no folder {service} with its schema")
     folders = (db_folder / EVERY_SERVICE, db_folder / service)
-    return [path for folder in folders for path in sorted(folder.glob("*.sql"))]
+    paths = [path for folder in folders for path in sorted(folder.glob("*.sql"))]
+    return [
+        MigrationFile(f"{path.parent.name}/{path.name}", path.read_text(encoding="utf-8"))
+        for path in paths
+    ]
 
 
-async def _apply(connection: asyncpg.Connection, path: Path, role: str) -> bool:
+async def _apply(connection: asyncpg.Connection, file: MigrationFile, role: str) -> bool:
     """Apply one file if it was not applied before; whether it was applied now."""
     await connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations ("
-        " name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+        " name text PRIMARY KEY, sha256 text NOT NULL,"
+        " applied_at timestamptz NOT NULL DEFAULT now())"
     )
-    text = path.read_text(encoding="utf-8")
-    checksum = hashlib.sha256(text.encode()).hexdigest()
-    name = f"{path.parent.name}/{path.name}"
-    known = await connection.fetchval("SELECT sha256 FROM schema_migrations WHERE name = $1", name)
+    checksum = hashlib.sha256(file.text.encode()).hexdigest()
+    known = await connection.fetchval(
+        "SELECT sha256 FROM schema_migrations WHERE name = $1", file.name
+    )
     if known is not None:
         if known != checksum:
             raise StackError(
-                f"{path} was changed after it was applied (SHA-256 {checksum[:12]}, applied {known[:12]}):"
+                f"{file.name} was changed after it was applied"
+                f" (SHA-256 {checksum[:12]}, applied {known[:12]}):"
                 " put it back and write a new file, or remove the stack's data with `wipe`"
             )
         return False
     quoted_role = await connection.fetchval("SELECT quote_ident($1)", role)
     try:
         async with connection.transaction():
-            await connection.execute(text.replace(SERVICE_ROLE_MARK, quoted_role))
+            await connection.execute(file.text.replace(SERVICE_ROLE_MARK, quoted_role))
             await connection.execute(
-                "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)", name, checksum
+                "INSERT INTO schema_migrations (name, sha256) VALUES ($1, $2)", file.name, checksum
             )
     except asyncpg.PostgresError as error:
-        raise StackError(f"{path} fails: {error}") from error
+        raise StackError(f"{file.name} fails: {error}") from error
     return True
 
 

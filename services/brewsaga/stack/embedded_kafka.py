@@ -1,7 +1,8 @@
-"""The broker inside librdkafka, in a process of its own: for looking around where no real Kafka can be had.
+"""The broker inside librdkafka, in a process of its own, where no real Kafka can be had.
 
-It keeps everything in memory, forgets beyond 5 MiB a partition, makes topics by itself (with four partitions) and
-has a new address at each start. No guarantee may be tested on it. The process is this module, run by its name.
+It keeps everything in memory, forgets beyond 5 MiB a partition, makes topics by itself (with four
+partitions) and has a new address at each start. No guarantee may be tested on it. The process is
+this module, run by its name.
 """
 
 import json
@@ -17,7 +18,7 @@ START_PATIENCE_SECONDS = 20.0
 
 
 class EmbeddedKafka:
-    """One stack's embedded broker; killing it forgets all, starting it again gives another address."""
+    """One stack's embedded broker; started again it is empty, and has another address."""
 
     def __init__(self, guard: Guard, folder: Path, reason: str) -> None:
         """`reason` says why no real Kafka runs, in words for a person."""
@@ -33,8 +34,9 @@ class EmbeddedKafka:
     def describe(self) -> str:
         """What runs, in one line."""
         return (
-            f"the broker inside librdkafka {confluent_kafka.libversion()[0]} at {self.bootstrap}, because"
-            f" {self._reason}: in memory, forgets beyond 5 MiB a partition, nothing outlives it"
+            f"the broker inside librdkafka {confluent_kafka.libversion()[0]} at {self.bootstrap},"
+            f" because {self._reason}: in memory, forgets beyond 5 MiB a partition,"
+            " nothing outlives it"
         )
 
     def servers(self) -> dict[str, Server]:
@@ -50,7 +52,9 @@ class EmbeddedKafka:
         command = [sys.executable, "-m", "brewsaga.stack.embedded_kafka", str(self._address)]
         log = self._folder / "embedded.log"
         self._server = self._guard.start(command, log, environment=own_environment())
-        wait_until(self._address.exists, [self._server], "the embedded Kafka", START_PATIENCE_SECONDS)
+        wait_until(
+            self._address.exists, [self._server], "the embedded Kafka", START_PATIENCE_SECONDS
+        )
 
     def stop(self) -> None:
         """There is nothing to save."""

@@ -26,8 +26,8 @@ class ExternalKafka:
         """Only look whether it answers."""
         if broker_count(self.bootstrap, ANSWER_PATIENCE_SECONDS) == 0:
             raise StackError(
-                f"no Kafka answers at {self.bootstrap}: start it, or unset KAFKA_BOOTSTRAP_SERVERS and"
-                " KAFKA_BOOTSTRAP to have one started"
+                f"no Kafka answers at {self.bootstrap}: start it, or unset"
+                " KAFKA_BOOTSTRAP_SERVERS and KAFKA_BOOTSTRAP to have one started"
             )
 
     def stop(self) -> None:

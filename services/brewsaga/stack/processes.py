@@ -1,7 +1,8 @@
 """Starting, recognising and ending the servers' processes, so that none is ever left behind.
 
-A server is started by a shell that first waits for a word on its standard input. In that moment the watchdog
-is told its pid, so there is no instant in which a crash of the owner could leave a server that nobody knows.
+A server is started by a shell that first waits for a word on its standard input. In that moment the
+watchdog is told its pid, so there is no instant in which a crash of the owner could leave a server
+that nobody knows.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -55,23 +56,25 @@ class Guard:
     """Owns the watchdog; everything that a stack starts is started through it."""
 
     def __init__(self) -> None:
-        """Start the watchdog, in a session of its own so that Ctrl-C in a terminal does not reach it."""
+        """Start the watchdog, in a session of its own, which Ctrl-C does not reach."""
         self._lock = threading.Lock()
         self._watchdog = subprocess.Popen(
             [sys.executable, "-P", str(Path(watchdog.__file__)), str(os.getpid())],
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
+        self._pipe = _standard_input(self._watchdog)
         self.identity = Identity.of(self._watchdog.pid)
 
     def _say(self, order: Mapping[str, Any]) -> None:
-        assert self._watchdog.stdin is not None
         with self._lock:
             try:
-                self._watchdog.stdin.write(json.dumps(order).encode() + b"\n")
-                self._watchdog.stdin.flush()
+                self._pipe.write(json.dumps(order).encode() + b"\n")
+                self._pipe.flush()
             except OSError as error:
-                raise StackError("the stack's watchdog has died; stop and start the stack") from error
+                raise StackError(
+                    "the stack's watchdog has died; stop and start the stack"
+                ) from error
 
     def remove_at_end(self, folder: Path) -> None:
         """Have this folder removed when the stack ends, also when it crashes."""
@@ -104,8 +107,7 @@ class Guard:
             )
         identity = Identity.of(process.pid)
         self._say({"pid": identity.pid, "created": identity.created})
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError), process.stdin as word:
+        with contextlib.suppress(BrokenPipeError), _standard_input(process) as word:
             word.write(b"go\n")
         return Server(self, process, identity, log)
 
@@ -115,9 +117,8 @@ class Guard:
 
     def close(self) -> None:
         """End what is still running and the watchdog itself."""
-        assert self._watchdog.stdin is not None
         with contextlib.suppress(OSError):
-            self._watchdog.stdin.close()
+            self._pipe.close()
         self._watchdog.wait()
 
 
@@ -174,6 +175,13 @@ class Server:
         return "\n".join(lines[-LOG_LINES_SHOWN:])
 
 
+def _standard_input(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    """The pipe that `stdin=PIPE` made."""
+    if process.stdin is None:
+        raise StackError(f"process {process.pid} was started without a pipe")
+    return process.stdin
+
+
 def own_environment() -> dict[str, str]:
     """Our environment for a child that imports this package, from whatever folder it is started."""
     packages = str(Path(__file__).resolve().parents[2])
@@ -182,7 +190,7 @@ def own_environment() -> dict[str, str]:
 
 
 def as_account(account: Account | None) -> dict[str, Any]:
-    """The arguments of `subprocess` that drop to an account; none where there is nothing to drop."""
+    """The arguments of `subprocess` that drop to an account; none where none is given."""
     if account is None:
         return {}
     return {"user": account.uid, "group": account.gid, "extra_groups": []}
@@ -191,7 +199,7 @@ def as_account(account: Account | None) -> dict[str, Any]:
 def wait_until(
     ready: Callable[[], bool], servers: Sequence[Server], what: str, patience_seconds: float
 ) -> None:
-    """Poll until ready; a server that dies meanwhile or a wait that is too long is an error with its log."""
+    """Poll until ready; a death or a wait that is too long is an error that shows the log."""
     deadline = time.monotonic() + patience_seconds
     while not ready():
         for server in servers:

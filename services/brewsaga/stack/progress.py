@@ -3,7 +3,6 @@
 import sys
 
 
-
 def tell(message: str) -> None:
     """Print one line of progress; a closed standard error is no reason to stop."""
     try:

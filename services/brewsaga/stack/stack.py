@@ -1,6 +1,7 @@
 """Kafka and Postgres together: chosen by the configuration, started at once, ended together.
 
-`running` is for code that wants them for a while (tests, the demo); the supervisor holds one for `make up`.
+`running` is for code that wants them for a while (tests, the demo); the supervisor holds one for
+`make up`.
 """
 
 import shutil
@@ -14,12 +15,14 @@ from typing import Protocol
 from brewsaga.stack.config import KafkaChoice, StackConfig, StackError
 from brewsaga.stack.embedded_kafka import EmbeddedKafka
 from brewsaga.stack.external_kafka import ExternalKafka
-from brewsaga.stack.jars import JarsUnavailable, jars_folder
+from brewsaga.stack.jars import JarsUnavailableError, jars_folder
 from brewsaga.stack.java import OLDEST_JAVA, find_java
 from brewsaga.stack.kafka import RealKafka
 from brewsaga.stack.postgres import ExternalPostgres, LocalPostgres
 from brewsaga.stack.processes import Guard, Server
 from brewsaga.stack.progress import tell
+
+NOT_STARTED = "the stack was not started: call start() first"
 
 
 class Kafka(Protocol):
@@ -88,17 +91,19 @@ class Stack:
     @property
     def kafka(self) -> Kafka:
         """The Kafka, once started."""
-        assert self._kafka is not None, "the stack was not started"
+        if self._kafka is None:
+            raise StackError(NOT_STARTED)
         return self._kafka
 
     @property
     def postgres(self) -> Postgres:
         """The Postgres, once started."""
-        assert self._postgres is not None, "the stack was not started"
+        if self._postgres is None:
+            raise StackError(NOT_STARTED)
         return self._postgres
 
     def start(self) -> None:
-        """Start what does not run, both at once; the first error is raised when both have ended trying."""
+        """Start what does not run, both at once; an error is raised when both have tried."""
         with ThreadPoolExecutor(2) as pool:
             tries = [pool.submit(self._start_kafka), pool.submit(self._start_postgres)]
         for attempt in tries:
@@ -136,7 +141,7 @@ class Stack:
 
 @contextmanager
 def running(config: StackConfig | None = None) -> Iterator[Stack]:
-    """A started stack for the length of a block; without a data folder, one that is removed afterwards."""
+    """A started stack for the length of a block; without a data folder nothing stays of it."""
     config = StackConfig.from_environment() if config is None else config
     folder = config.data_dir
     temporary = folder is None
@@ -164,7 +169,7 @@ def _choose_kafka(config: StackConfig, guard: Guard, folder: Path) -> Kafka:
         return EmbeddedKafka(guard, folder, "BREWSAGA_KAFKA=embedded asks for it")
     try:
         return _real_kafka(config, guard, folder)
-    except JarsUnavailable as error:
+    except JarsUnavailableError as error:
         if config.kafka is KafkaChoice.REAL:
             raise StackError(f"BREWSAGA_KAFKA=real, but {error}") from error
         tell(f"no real Kafka: {error}")
@@ -174,7 +179,7 @@ def _choose_kafka(config: StackConfig, guard: Guard, folder: Path) -> Kafka:
 def _real_kafka(config: StackConfig, guard: Guard, folder: Path) -> RealKafka:
     java = find_java()
     if java is None:
-        raise JarsUnavailable(
+        raise JarsUnavailableError(
             f"no Java {OLDEST_JAVA} or newer: pip install 'brewsaga[local]' brings one"
         )
     kafka = RealKafka(guard, folder, java, jars_folder())

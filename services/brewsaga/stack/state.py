@@ -1,6 +1,7 @@
-"""What a supervisor writes down about itself, so that other commands find, recognise and end it: `stack.json`.
+"""What a supervisor writes down, so that other commands find, recognise and end it.
 
-The file holds the Postgres superuser's URL and is therefore readable by its owner alone.
+It is the file `stack.json`, which holds the Postgres superuser's URL and is therefore readable by
+its owner alone.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""A stack in the background: one supervisor process a data folder owns all servers, from `up` until `down`.
+"""A stack in the background: one supervisor a data folder owns all servers, from up to down.
 
-A lock on the folder makes it one; SIGHUP asks it to start what has died since; SIGTERM ends all. Whatever ends the
-supervisor itself, its watchdog ends the servers.
+A lock on the folder makes it one; SIGHUP asks it to start what has died since; SIGTERM ends all.
+Whatever ends the supervisor itself, its watchdog ends the servers.
 """
 
 import dataclasses
@@ -13,7 +13,11 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain, repeat
 from pathlib import Path
+from queue import SimpleQueue
+
+import psutil
 
 from brewsaga.stack import watchdog
 from brewsaga.stack.config import KafkaChoice, StackConfig, StackError
@@ -26,12 +30,13 @@ UP_PATIENCE_SECONDS = 180.0  # a first start downloads 45 MB
 DOWN_PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_FILE = "supervisor.log"
+DETACHED = '"$@" >>"$0" 2>&1 & echo $!'
 LOCK_FILE = "supervisor.lock"
 SIGNALS = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT}
 
 
 def up(config: StackConfig) -> StackState:
-    """Start what does not run in this data folder, in the background; returns when everything serves."""
+    """Start what does not run, in the background; returns when everything serves."""
     folder = _folder(config)
     state = read_state(folder)
     if state is not None and state.complete():
@@ -61,7 +66,7 @@ def down(data_dir: Path) -> bool:
         os.kill(state.supervisor.pid, signal.SIGTERM)
     # Without a supervisor its watchdog is at work already; what outlives that too is ended here.
     deadline = time.monotonic() + DOWN_PATIENCE_SECONDS
-    while any(process.is_running() for process in family if _lives(process.pid)):
+    while any(_lives(process) for process in family):
         if time.monotonic() > deadline:
             watchdog.end(family)
             break
@@ -83,26 +88,28 @@ def status(data_dir: Path) -> StackState | None:
 
 
 def supervise(config: StackConfig) -> None:
-    """Be the supervisor: start all, and hold it until told to stop. Runs in the main thread of its own process."""
+    """Be the supervisor: start all, and hold it until told to stop; in a process of its own."""
     folder = _folder(config)
     with (folder / LOCK_FILE).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StackError(f"another supervisor holds {folder}") from error
+        heard: SimpleQueue[int] = SimpleQueue()
+        for sign in SIGNALS:  # handlers and not a mask, which the servers would inherit
+            signal.signal(sign, lambda number, _frame: heard.put(number))
         stack = Stack(config, folder)
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            _serve(stack, folder)
+            _serve(stack, folder, heard)
         finally:
             stack.stop()
             remove_state(folder)
 
 
-def _serve(stack: Stack, folder: Path) -> None:
+def _serve(stack: Stack, folder: Path, heard: SimpleQueue[int]) -> None:
     """Start, then wait for signals: SIGHUP starts what has died, any other ends."""
     own = Identity.of(os.getpid())
-    while True:
+    for first in chain([True], repeat(False)):
         state = StackState(supervisor=own, watchdog=stack.guard.identity)
         write_state(folder, dataclasses.replace(state, servers=_identities(stack)))
         try:
@@ -115,11 +122,11 @@ def _serve(stack: Stack, folder: Path) -> None:
                 description=stack.describe(),
             )
         except StackError as error:
-            if not any(server.running() for server in stack.servers().values()):
+            if first:
                 raise
             state = dataclasses.replace(state, error=str(error))
         write_state(folder, dataclasses.replace(state, servers=_identities(stack)))
-        if signal.sigwait(SIGNALS) is not signal.SIGHUP:
+        if heard.get() != signal.SIGHUP:
             return
 
 
@@ -128,21 +135,25 @@ def _identities(stack: Stack) -> dict[str, Identity]:
 
 
 def _spawn(config: StackConfig, folder: Path) -> Identity:
-    """Start a supervisor in a session of its own, its words in a log."""
-    with (folder / LOG_FILE).open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "brewsaga.stack", "supervise", encode(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=own_environment(),
-        )
-    return Identity.of(process.pid)
+    """Start a supervisor that is nobody's child and has a session of its own, its words in a log."""
+    command = [sys.executable, "-m", "brewsaga.stack", "supervise", encode(config)]
+    answer = subprocess.run(
+        ["/bin/sh", "-c", DETACHED, str(folder / LOG_FILE), *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
+        start_new_session=True,
+        env=own_environment(),
+    )
+    pid = int(answer.stdout)
+    try:
+        return Identity.of(pid)
+    except psutil.NoSuchProcess:
+        return Identity(pid, created=0.0)  # it died at once; its log says why
 
 
 def encode(config: StackConfig) -> str:
-    """A configuration as one argument; what is secret in it travels in the environment, which it came from."""
+    """A configuration as one argument; what is secret travels in the environment."""
     fields = dataclasses.asdict(config)
     del fields["external_postgres_admin_url"]
     return json.dumps({**fields, "data_dir": str(_folder(config))})
@@ -160,32 +171,34 @@ def decode(text: str) -> StackConfig:
 def _wait_until_ready(folder: Path, supervisor: Identity, shown: int) -> StackState:
     """Relay the supervisor's words until all serves; its death or error is ours."""
     deadline = time.monotonic() + UP_PATIENCE_SECONDS
+    errors: list[str] = []
     while True:
-        state = read_state(folder)
         alive = supervisor.process() is not None
-        shown, words = _relay(folder, shown)
+        state = read_state(folder)
+        shown = _relay(folder, shown, errors)
         if state is not None and state.supervisor == supervisor and alive:
             if state.error:
                 raise StackError(state.error)
             if state.ready:
                 return state
         if not alive:
-            raise StackError(words or f"the supervisor died; see {folder / LOG_FILE}")
+            log = folder / LOG_FILE
+            raise StackError("\n".join(errors) or f"the supervisor died; see {log}")
         if time.monotonic() > deadline:
             raise StackError(f"not ready in {UP_PATIENCE_SECONDS:.0f} s; see {folder / LOG_FILE}")
         time.sleep(POLL_SECONDS)
 
 
-def _relay(folder: Path, shown: int) -> tuple[int, str]:
-    """Pass on progress written since; what is not progress is an error, and returned."""
+def _relay(folder: Path, shown: int, errors: list[str]) -> int:
+    """Pass on progress written since, collect what is none; how far the log is read now."""
     data = (folder / LOG_FILE).read_bytes()[shown:]
-    other = []
-    for line in data.decode(errors="replace").splitlines():
+    whole_lines = data[: data.rfind(b"\n") + 1]
+    for line in whole_lines.decode(errors="replace").splitlines():
         if line.startswith("stack: "):
             tell(line.removeprefix("stack: "))
         else:
-            other.append(line)
-    return shown + len(data), "\n".join(other)
+            errors.append(line)
+    return shown + len(whole_lines)
 
 
 def _log_size(folder: Path) -> int:
@@ -193,11 +206,11 @@ def _log_size(folder: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def _lives(pid: int) -> bool:
-    """Whether a process that is not a zombie has this pid; our own dead child would else count as alive."""
+def _lives(process: psutil.Process) -> bool:
+    """Whether it runs; a zombie, such as our own dead child, does not."""
     try:
-        return Identity.of(pid).process() is not None
-    except Exception:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
         return False
 
 

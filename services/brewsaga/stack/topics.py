@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import ClusterMetadata
+from confluent_kafka.cimpl import NewTopic
 
 from brewsaga.stack.config import StackError
 
@@ -52,9 +54,10 @@ def ensure_topics(
     partitions: int = DEFAULT_PARTITIONS,
     replication: int | None = None,
 ) -> bool:
-    """Create what is missing and wait until all are seen; False on the embedded broker, which makes its own.
+    """Create what is missing and wait until all are seen; False on the embedded broker.
 
-    A topic that exists with another number of partitions is an error that names it: sagas would keep no order.
+    (That one makes its topics by itself.) A topic that exists with another number of partitions
+    is an error that names it: a saga would be handled by two processes at once.
     """
     admin = _admin(bootstrap)
     known = _metadata(admin)
@@ -68,11 +71,11 @@ def ensure_topics(
     return True
 
 
-def _create(
-    admin: AdminClient, names: list[str], partitions: int, replication: int | None
-) -> None:
+def _create(admin: AdminClient, names: list[str], partitions: int, replication: int | None) -> None:
     factor = BROKERS_DEFAULT_REPLICATION if replication is None else replication
-    topics = [NewTopic(name, num_partitions=partitions, replication_factor=factor) for name in names]
+    topics = [
+        NewTopic(name, num_partitions=partitions, replication_factor=factor) for name in names
+    ]
     for name, answer in admin.create_topics(
         topics, request_timeout=REQUEST_TIMEOUT_SECONDS
     ).items():
@@ -110,13 +113,13 @@ def _check_partitions(known: ClusterMetadata, names: list[str], partitions: int)
         actual = len(known.topics[name].partitions)
         if actual != partitions:
             raise StackError(
-                f"topic {name} has {actual} partitions, must be {partitions}: delete it and create it again,"
-                f" or ask for {actual} partitions for all topics of this prefix"
+                f"topic {name} has {actual} partitions, must be {partitions}: delete it and create"
+                f" it again, or ask for {actual} partitions for all topics of this prefix"
             )
 
 
 def _is_embedded(known: ClusterMetadata) -> bool:
-    return (known.cluster_id or "").startswith(EMBEDDED_CLUSTER)
+    return str(known.cluster_id).startswith(EMBEDDED_CLUSTER)
 
 
 def _metadata(admin: AdminClient) -> ClusterMetadata:

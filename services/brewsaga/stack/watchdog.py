@@ -1,10 +1,12 @@
-"""The process that outlives its owner by a moment: it ends the servers when the owner is gone, however it went.
+"""The process that outlives its owner by a moment, to end the servers, however the owner went.
 
-Linux alone can tie a child's life to its parent, and there to the life of one thread. A pipe works everywhere: the
-owner holds the writing end, and when it closes, by a stop or by kill -9, everything that was named is ended.
-It is run by its path, without the package, so that it starts quickly, and must not know what it ends.
+Linux alone can tie a child's life to its parent, and there to the life of one thread. A pipe works
+everywhere: the owner holds the writing end, and when it closes, by a stop or by kill -9, everything
+that was named is ended. It is run by its path, without the package, so that it starts quickly, and
+must not know what it ends.
 
-One JSON object a line: {"pid", "created"} names a process, {"forget": pid} drops one, {"folder"} is removed at the end.
+One JSON object a line: {"pid", "created"} names a process, {"forget": pid} drops one, {"folder"} is
+removed at the end.
 """
 
 import contextlib
@@ -34,7 +36,7 @@ def same_process(pid: int, created: float) -> psutil.Process | None:
 
 
 def with_children(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """These processes and all below them; Postgres' backends leave its process group, so the tree is asked."""
+    """These and all below them; Postgres' backends leave its process group, hence the tree."""
     everyone = list(processes)
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -43,7 +45,7 @@ def with_children(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def end(processes: list[psutil.Process], first: signal.Signals = signal.SIGINT) -> None:
-    """Ask politely, wait a little, then kill; returns when no process is left or none can be ended."""
+    """Ask politely, wait a little, then kill; returns when no process is left."""
     everyone = with_children(processes)
     for process in processes:
         with contextlib.suppress(psutil.Error):
