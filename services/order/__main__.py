@@ -41,7 +41,8 @@ def describe(settings: OrderSettings) -> ServiceSpec:
 
 def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
     limits = limits_of(settings)
-    http = httpx.AsyncClient(base_url=settings.orchestrator_url)
+    # Proxies of the environment are not for the services of this project.
+    http = httpx.AsyncClient(base_url=settings.orchestrator_url, trust_env=False)
     client = OrchestratorClient(http)
     follower = Follower(runtime.pool, client, ended=partial(_count_ends, runtime))
 

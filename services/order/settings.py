@@ -2,12 +2,13 @@
 
 from pydantic import Field
 
-from sagakit.shell.settings import KitSettings
+from sagakit.shell.settings import KitSettings, Port
 
 
 class OrderSettings(KitSettings):
     """Each field is read from the environment variable of its name, in capitals."""
 
+    http_port: Port = Field(default=8081, description="port of the API; 0: any free")
     orchestrator_url: str = Field(
         default="http://127.0.0.1:8082",
         description="the orchestrator's API: where the ends of orchestrated orders are learnt",
