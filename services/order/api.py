@@ -177,7 +177,9 @@ async def _told(doors: Doors, saga_id: str) -> dict[str, Any]:
         note = f"the orchestrator cannot be reached ({error}); try again"
         return {"source": None, "events": [], "note": note}
     if saga is None:
-        note = "the orchestrator does not know this saga yet; place-order is said again until it does"
+        note = (
+            "the orchestrator does not know this saga yet; place-order is said again until it does"
+        )
         return {"source": "orchestrator", "events": [], "note": note}
     return {"source": "orchestrator", "events": saga.get("history", [])}
 

@@ -176,9 +176,7 @@ class Batches:
     async def _round(self) -> tuple[bool, bool]:
         """One chunk of each open batch: whether there is any, and whether one has no pace to wait for."""
         async with self._runtime.pool.acquire() as connection:
-            open_batches = await store_batches.unplaced(
-                connection, self._limits.modes, AT_ONCE_MAX
-            )
+            open_batches = await store_batches.unplaced(connection, self._limits.modes, AT_ONCE_MAX)
         full = False
         for batch in open_batches:
             number = min(allowed(batch), max(0, await self._placing.room()))
@@ -223,9 +221,13 @@ def _check(batch_id: str, wanted: BatchDraft) -> None:
         detail = f"uid has {len(batch_id)} characters, must have 1..{BATCH_ID_LENGTH_MAX}"
         raise Unacceptable("uid", detail)
     if not 1 <= wanted.orders <= ORDERS_MAX:
-        detail = f"orders is {wanted.orders}, must be 1..{ORDERS_MAX}; split it into several batches"
+        detail = (
+            f"orders is {wanted.orders}, must be 1..{ORDERS_MAX}; split it into several batches"
+        )
         raise Unacceptable("orders", detail)
     rate = wanted.rate_per_second
     if rate is not None and not RATE_PER_SECOND_MIN <= rate <= RATE_PER_SECOND_MAX:
-        detail = f"rate_per_second is {rate:g}, must be {RATE_PER_SECOND_MIN:g}..{RATE_PER_SECOND_MAX:g}"
+        detail = (
+            f"rate_per_second is {rate:g}, must be {RATE_PER_SECOND_MIN:g}..{RATE_PER_SECOND_MAX:g}"
+        )
         raise Unacceptable("rate_per_second", detail)

@@ -103,9 +103,7 @@ def hear(standing: Standing, heard: Heard) -> tuple[Standing, Effect]:
 def _ended(standing: Standing, status: Status, outcome: Outcome, reason: str) -> Standing:
     """The first refusal's reason stays: an undo repeats it at best, and topics have no common order."""
     why = "" if status is Status.SUCCESS else standing.failure_reason or reason
-    return replace(
-        standing, status=status, current_step=DONE, outcome=outcome, failure_reason=why
-    )
+    return replace(standing, status=status, current_step=DONE, outcome=outcome, failure_reason=why)
 
 
 def orchestrated_outcome(status: Status, payment_id: str) -> Outcome | None:

@@ -100,9 +100,7 @@ class Follower:
     async def _next_page(self) -> list[str]:
         """New orders first, then the next ones in turn; the turn begins anew after the youngest."""
         self._woken.clear()
-        fresh = dict.fromkeys(
-            self._fresh.popleft() for _ in range(min(PAGE, len(self._fresh)))
-        )
+        fresh = dict.fromkeys(self._fresh.popleft() for _ in range(min(PAGE, len(self._fresh))))
         page = [saga_id for saga_id in fresh if saga_id not in self._asking]
         if len(page) == PAGE:
             return page

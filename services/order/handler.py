@@ -47,9 +47,7 @@ class Timeline:
 
     service: str = "order"
     mode: str = Mode.CHOREO.value
-    topics: Sequence[str] = tuple(
-        topic.name for topic in contract.heard_by("order", Mode.CHOREO)
-    )
+    topics: Sequence[str] = tuple(topic.name for topic in contract.heard_by("order", Mode.CHOREO))
 
     def __init__(
         self,
@@ -67,9 +65,7 @@ class Timeline:
         """Read one record. Raises Poison."""
         return wire.decode(record)
 
-    async def handle(
-        self, connection: Connection, messages: Sequence[Message[Heard]]
-    ) -> Handled:
+    async def handle(self, connection: Connection, messages: Sequence[Message[Heard]]) -> Handled:
         """Fold the batch into the orders it speaks of, and write them. Raises Conflict."""
         batch = Batch()
         known = await store.load(connection, {message.body.saga_id for message in messages})

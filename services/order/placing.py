@@ -84,8 +84,10 @@ class Placed:
 
 def terms_of(draft: Draft, now: datetime) -> Terms:
     """The order's terms, priced. Raises Unacceptable."""
-    if not 0 <= draft.quantity:
-        raise Unacceptable("quantity", f"quantity is {draft.quantity}, must be 0 or more (0 means 1)")
+    if not draft.quantity >= 0:
+        raise Unacceptable(
+            "quantity", f"quantity is {draft.quantity}, must be 0 or more (0 means 1)"
+        )
     amount_cents = draft.amount_cents
     if amount_cents is None:
         amount_cents = price_cents(draft.drink, draft.quantity)
@@ -95,7 +97,9 @@ def terms_of(draft: Draft, now: datetime) -> Terms:
         raise Unacceptable("drink", detail)
     seconds = draft.deadline_seconds
     if seconds is not None and not 0 < seconds <= DEADLINE_SECONDS_MAX:
-        detail = f"deadline_seconds is {seconds:g}, must be above 0 and at most {DEADLINE_SECONDS_MAX}"
+        detail = (
+            f"deadline_seconds is {seconds:g}, must be above 0 and at most {DEADLINE_SECONDS_MAX}"
+        )
         raise Unacceptable("deadline_seconds", detail)
     deadline = None if seconds is None else now + timedelta(seconds=seconds)
     terms = Terms(

@@ -100,9 +100,7 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
 async def _refused(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     headers = error.headers or {}
-    return problem(
-        error.status_code, "The request was refused", str(error.detail), headers=headers
-    )
+    return problem(error.status_code, "The request was refused", str(error.detail), headers=headers)
 
 
 async def _unacceptable(_request: Request, error: Exception) -> JSONResponse:

@@ -6,7 +6,6 @@ It must not know protobuf or Kafka.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from order.domain import Heard, Standing, Status
@@ -42,9 +41,7 @@ async def load(connection: Connection, saga_ids: Iterable[str]) -> dict[str, Sto
             row[0],
             row[1],
             Terms(amount_cents=row[2], currency=row[3]),
-            Standing(
-                Status(row[4]), row[5], Outcome(row[6]) if row[6] else None, row[7], row[8]
-            ),
+            Standing(Status(row[4]), row[5], Outcome(row[6]) if row[6] else None, row[7], row[8]),
             row[9],
             row[10],
         )
@@ -58,9 +55,7 @@ WHERE saga_id = ANY($1::text[]) ORDER BY heard_at
 """
 
 
-async def earlier_events(
-    connection: Connection, saga_ids: Iterable[str]
-) -> dict[str, list[Heard]]:
+async def earlier_events(connection: Connection, saga_ids: Iterable[str]) -> dict[str, list[Heard]]:
     """What was heard of sagas before their order-requested was, in the order of hearing."""
     found: dict[str, list[Heard]] = {}
     for row in await connection.fetch(_EARLIER, list(saga_ids)):

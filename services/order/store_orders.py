@@ -139,7 +139,7 @@ RETURNING {_SAYING}
 """  # noqa: S608 - only the list of columns is put in
 
 
-async def claim_due(  # noqa: PLR0913 - the two delays and the two limits of one statement
+async def claim_due(
     connection: Connection,
     modes: Sequence[str],
     limit: int,

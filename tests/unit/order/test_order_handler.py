@@ -1,0 +1,155 @@
+"""The batch handler over tables in memory: adoption, dead letters, duplicates, one write a batch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from order import store, store_orders
+from order.domain import Heard, Standing, Status
+from order.handler import Timeline
+from order.store import Stored
+from order.store_orders import NewOrder
+from saga.contract import Outcome
+from saga.terms import Terms
+from sagakit.core.deadletters import Reason
+from sagakit.shell.ports import Conflict, Handled, Message, Record
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TERMS = Terms("anna", 300, "EUR")
+
+
+class Tables:
+    """What the two stores would hold."""
+
+    def __init__(self) -> None:
+        self.orders: dict[str, Stored] = {}
+        self.adopted: dict[str, NewOrder] = {}
+        self.events: dict[tuple[str, str], list[Any]] = {}
+        self.faster = False
+
+    async def load(self, _connection: Any, saga_ids: Iterable[str]) -> dict[str, Stored]:
+        return {one: self.orders[one] for one in saga_ids if one in self.orders}
+
+    async def earlier_events(self, _connection: Any, ids: Iterable[str]) -> dict[str, list[Heard]]:
+        wanted, found = set(ids), dict[str, list[Heard]]()
+        for (saga_id, _), (heard, _count) in self.events.items():
+            if saga_id in wanted:
+                found.setdefault(saga_id, []).append(heard)
+        return found
+
+    async def move(self, _connection: Any, changed: Sequence[Any], _seconds: float) -> bool:
+        for stored, standing in changed:
+            version = stored.version + 1
+            self.orders[stored.saga_id] = replace(stored, standing=standing, version=version)
+        return not self.faster
+
+    async def insert(self, _connection: Any, orders: Sequence[NewOrder], _s: float) -> set[str]:
+        for order in orders:
+            self.adopted[order.saga_id] = order
+            self.orders[order.saga_id] = Stored(
+                order.saga_id, order.mode.value, order.terms, order.standing, 1, 0.0
+            )
+        return {order.saga_id for order in orders}
+
+    async def draw(self, _connection: Any, events: dict[tuple[str, str], list[Any]]) -> int:
+        duplicates = sum(count - (key not in self.events) for key, (_, count) in events.items())
+        for key, (heard, count) in events.items():
+            self.events.setdefault(key, [heard, 0])[1] += count
+        return duplicates
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
+    tables = Tables()
+    for name in ("load", "earlier_events", "move", "draw"):
+        monkeypatch.setattr(store, name, getattr(tables, name))
+    monkeypatch.setattr(store_orders, "insert", tables.insert)
+    return tables
+
+
+def place(tables: Tables, saga_id: str, mode: str = "choreo") -> None:
+    tables.orders[saga_id] = Stored(saga_id, mode, TERMS, Standing(), 1, 2.5)
+
+
+async def hear(*heards: Heard) -> Handled:
+    timeline = Timeline(resay_after_seconds=5.0, utc_now=lambda: NOW)
+    messages = [
+        Message(Record(f"choreo.{heard.event}", 0, offset, None, b"-"), heard)
+        for offset, heard in enumerate(heards)
+    ]
+    return await timeline.handle(None, messages)  # type: ignore[arg-type]
+
+
+def requested(saga_id: str = "s-1", amount_cents: int = 300) -> Heard:
+    return Heard(saga_id, "order-requested", terms=replace(TERMS, amount_cents=amount_cents))
+
+
+async def test_a_whole_saga_in_one_batch_is_written_once(tables: Tables) -> None:
+    place(tables, "s-1")
+    steps = ("payment-completed", "inventory-reserved", "shipment-scheduled")
+    handled = await hear(requested(), *(Heard("s-1", step) for step in steps))
+    stored = tables.orders["s-1"]
+    assert (stored.standing.outcome, stored.version) == (Outcome.COMPLETED, 2)
+    assert handled.after_commit == ["s-1"]
+    assert ("saga_duration_seconds", ("choreography", "completed"), 2.5) in handled.observations
+    assert len(tables.events) == 4
+    assert handled.outgoing == []
+
+
+async def test_a_saga_is_adopted_with_what_was_heard_before(tables: Tables) -> None:
+    await hear(Heard("s-1", "payment-completed"), Heard("s-1", "shipment-scheduled"))
+    assert tables.orders == {}
+    handled = await hear(requested())
+    order = tables.adopted["s-1"]
+    assert order.adopted
+    assert order.standing.status is Status.SUCCESS
+    assert order.occurred_at == NOW
+    assert ("sagas_started_total", ("choreography",), 1.0) in handled.observations
+
+
+async def test_what_overtakes_the_request_in_one_batch_is_folded_in(tables: Tables) -> None:
+    await hear(Heard("s-1", "payment-failed", reason="card declined"), requested())
+    standing = tables.orders["s-1"].standing
+    assert (standing.outcome, standing.failure_reason) == (Outcome.REJECTED, "card declined")
+
+
+async def test_a_saga_of_the_other_mode_is_a_dead_letter(tables: Tables) -> None:
+    place(tables, "s-1", "orch")
+    handled = await hear(requested())
+    assert [dead.reason for dead in handled.dead] == [Reason.OTHER_MODE]
+    assert tables.events == {}
+
+
+async def test_another_amount_is_a_dead_letter_and_no_event(tables: Tables) -> None:
+    place(tables, "s-1")
+    handled = await hear(requested(amount_cents=301), Heard("s-1", "payment-completed"))
+    assert [dead.reason for dead in handled.dead] == [Reason.CONTRADICTION]
+    assert list(tables.events) == [("s-1", "payment-completed")]
+
+
+async def test_an_adopted_saga_is_held_to_its_first_amount(tables: Tables) -> None:
+    handled = await hear(requested(), requested(amount_cents=999))
+    assert [dead.reason for dead in handled.dead] == [Reason.CONTRADICTION]
+    assert tables.adopted["s-1"].terms.amount_cents == 300
+
+
+async def test_duplicates_late_events_and_violations_are_counted(tables: Tables) -> None:
+    place(tables, "s-1")
+    await hear(Heard("s-1", "shipment-scheduled"))
+    again = await hear(Heard("s-1", "shipment-scheduled"), Heard("s-1", "shipment-scheduled"))
+    assert again.duplicates == 2
+    late = await hear(Heard("s-1", "payment-completed"), Heard("s-1", "payment-refunded"))
+    assert late.late == 1
+    violation = ("invariant_violations_total", ("choreography", "one_end"), 1.0)
+    assert late.observations == [violation]
+    assert tables.orders["s-1"].standing.outcome is Outcome.COMPLETED
+
+
+async def test_a_faster_process_means_the_whole_batch_again(tables: Tables) -> None:
+    place(tables, "s-1")
+    tables.faster = True
+    with pytest.raises(Conflict):
+        await hear(Heard("s-1", "payment-completed"))
