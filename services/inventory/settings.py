@@ -13,7 +13,7 @@ class InventorySettings(KitSettings):
     fail_rate: Share = Field(
         default=0.0,
         validation_alias=AliasChoices("INVENTORY_FAIL_RATE", "FAIL_RATE", "fail_rate"),
-        description="share of reservations refused, 0..1; INVENTORY_FAIL_RATE goes before FAIL_RATE",
+        description="share of reservations refused, 0..1; INVENTORY_FAIL_RATE, else FAIL_RATE",
     )
     release_fail_rate: Share = Field(
         default=0.0, description="share of attempts at a release that fail, 0..1"

@@ -1,8 +1,6 @@
 """What every participant judges alike before its own resources: bounds, deadline, faults.
 
-In this order.
-
-Pure: the clock and the odds come in. It must not know who asks.
+In this order. Pure: the clock and the odds come in. It must not know who asks.
 """
 
 from datetime import datetime

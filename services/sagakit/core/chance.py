@@ -102,7 +102,7 @@ def _number(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Odds:
-    """How unlucky a participant is: two steps' names and rates (0..1), and if a saga's text counts."""
+    """How unlucky a participant is, by step, and whether a saga's own text counts. Rates: 0..1."""
 
     step: str
     undo_step: str

@@ -27,7 +27,7 @@ class Choreography:
 
 @dataclass(frozen=True, slots=True)
 class Orchestration:
-    """One participant's part: the commands it hears, what each action asks for, where it replies."""
+    """One participant's part: the commands it hears, what an action asks for, where it replies."""
 
     service: str
     commands: str
