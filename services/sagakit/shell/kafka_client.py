@@ -112,6 +112,11 @@ def _id(message: Message) -> str:
     return ""
 
 
+def is_fatal(error: KafkaError) -> bool:
+    """Whether the client that says this will never work again."""
+    return error.fatal() or error.code() == KafkaError._FATAL
+
+
 class Complaints:
     """Says the same thing at most once in ten seconds."""
 
@@ -151,6 +156,9 @@ class ConsumerThread:
         self._assigned: set[tuple[str, int]] = set()
         self._next = Batch()
         self._paused = False
+        self._broken = False
+        self._has_room = False
+        """The loop takes a batch: the semaphore was acquired and nothing handed over yet."""
         self._blocked_since: float | None = None
         self._committed_at = 0.0
         self._subscribed_at = 0.0
@@ -222,11 +230,14 @@ class ConsumerThread:
             self._next, self._paused, self._blocked_since = Batch(), False, None
 
     def _turn(self, consumer: Consumer) -> None:
-        """One poll. A batch that finds the loop busy waits here.
+        """Poll once. A batch that finds the loop busy waits here.
 
         And is filled up when its turn comes.
         """
         now = self.polled_at = time.monotonic()
+        if self._broken:
+            self._broken = False
+            raise ConnectionAbortedError("the client gave up")
         if now - self._committed_at >= COMMIT_EVERY_SECONDS:
             self._store(consumer)
         batch = self._next
@@ -238,7 +249,9 @@ class ConsumerThread:
             self._take(message)
             if not batch.records:
                 return
-        if not self._room.acquire(timeout=POLL_SECONDS):
+        if not self._has_room:
+            self._has_room = self._room.acquire(timeout=POLL_SECONDS)
+        if not self._has_room:
             self._keep_membership(consumer)
             return
         self._go_on(consumer)
@@ -247,7 +260,7 @@ class ConsumerThread:
             for message in consumer.consume(space, 0):
                 self._take(message)
         batch.received_at = time.monotonic()
-        self._next = Batch()
+        self._next, self._has_room = Batch(), False
         self._loop.call_soon_threadsafe(self._deliver, batch)
 
     def _take(self, message: Message) -> None:
@@ -300,8 +313,9 @@ class ConsumerThread:
     def _await_last(self, consumer: Consumer) -> None:
         """The batch in work may still finish; its offsets are then stored by the last commit."""
         deadline = time.monotonic() + PAUSE_AFTER_SECONDS
-        while time.monotonic() < deadline and not self._room.acquire(timeout=POLL_SECONDS):
+        while not self._has_room and time.monotonic() < deadline:
             self.polled_at = time.monotonic()
+            self._has_room = self._room.acquire(timeout=POLL_SECONDS)
 
     # ------------------------------------------------------------ offsets and the group
 
@@ -352,7 +366,8 @@ class ConsumerThread:
         log.info("gave up %d partitions, %d left", len(gone), len(self._assigned))
 
     def _error(self, error: KafkaError) -> None:
-        if error.fatal():
-            raise KafkaException(error)
+        if is_fatal(error):
+            # A wiped broker knows the group no longer: the client gives up, and only a new one joins.
+            self._broken = True
         if error.code() != KafkaError._PARTITION_EOF:
             self._complaints.say(str(error))

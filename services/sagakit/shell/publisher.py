@@ -17,7 +17,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from sagakit.shell.kafka_client import Complaints, common_config
+from sagakit.shell.kafka_client import Complaints, common_config, is_fatal
 from sagakit.shell.outbox import OutboxRow
 from sagakit.shell.settings import KitSettings
 
@@ -211,7 +211,7 @@ class Publisher:
 
     def _error(self, error: KafkaError) -> None:
         self._complaints.say(str(error))
-        if error.fatal() or error.code() == KafkaError._FATAL:
+        if is_fatal(error):
             self._broken = True
         if self._broken or error.code() in (
             KafkaError._ALL_BROKERS_DOWN,
