@@ -44,6 +44,17 @@ def passes(error: BaseException) -> bool:
     return isinstance(error, OSError | asyncio.TimeoutError | asyncpg.InternalClientError)
 
 
+def is_lost(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> bool:
+    """Whether the server closed it under us.
+
+    The pool then takes it back by itself, and what we hold refuses every question, this one too.
+    """
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True
+
+
 async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     """Nothing to reset.
 

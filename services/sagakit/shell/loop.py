@@ -19,7 +19,7 @@ import asyncpg
 
 from sagakit.core.deadletters import Poison, Reason
 from sagakit.shell import dead, outbox, workers
-from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, passes
+from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, is_lost, passes
 from sagakit.shell.kafka_client import Batch, ConsumerThread
 from sagakit.shell.metrics import SEVERAL
 from sagakit.shell.ports import (
@@ -234,7 +234,7 @@ class Worker(Generic[M]):
                     await workers.put_down(connection, in_hand)
         except BaseException as error:
             publisher.put_back(ids)
-            if connection.is_closed() or not isinstance(
+            if is_lost(connection) or not isinstance(
                 error, asyncpg.PostgresError | Conflict | Poison
             ):
                 self._let_go()
@@ -257,7 +257,8 @@ class Worker(Generic[M]):
         """Close it: after a timeout nobody knows what it still does. The pool opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.terminate()
+            if not is_lost(connection):
+                connection.terminate()
             self._releasing = asyncio.ensure_future(self._runtime.pool.release(connection))
 
     async def _persist(self, work: Callable[[], Awaitable[T]], *, anything: bool = False) -> T:
@@ -274,7 +275,7 @@ class Worker(Generic[M]):
                     raise
                 attempt += 1
                 self._complain(error, attempt)
-                if self._connection is not None and self._connection.is_closed():
+                if self._connection is not None and is_lost(self._connection):
                     self._let_go()
             await asyncio.sleep(backoff_seconds(attempt))
 
