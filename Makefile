@@ -10,7 +10,7 @@ BREWSAGA := $(PYTHON) -m brewsaga
 MODE ?= choreo
 COUNT ?= 1
 
-.PHONY: help venv demo test check format lint types contracts generate verify lock \
+.PHONY: help venv demo bench test check format lint types contracts generate verify lock \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -31,6 +31,9 @@ venv: $(READY) ## Make the virtual environment from the locked requirements
 
 demo: $(READY) ## Start everything, run orders in both modes, audit, clean up (no container)
 	$(BREWSAGA) demo
+
+bench: $(READY) ## Sagas a second when saturated, latency at one in flight, both modes
+	$(BREWSAGA) bench
 
 test: $(READY) ## Run all tests
 	$(PYTHON) -m pytest

@@ -1,7 +1,7 @@
 """The command line: names, options and exit codes of every command, and nothing else.
 
-Whatever a command needs is imported when it runs, so that `--help` stays quick. stdout is data, stderr progress; every
-error ends with the next command to try.
+Whatever a command needs is imported when it runs, so that `--help` stays quick. stdout is data,
+stderr progress; every error ends with the next command to try.
 """
 
 import os
@@ -99,7 +99,8 @@ def place(
     url: Url = "",
 ) -> None:
     """Place orders; a line each on stdout."""
-    from brewsaga.commands import PlaceRequest, place as run
+    from brewsaga.commands import PlaceRequest
+    from brewsaga.commands import place as run
 
     asked = ";".join(part for part in (f"{fail}=100" if fail else "", faults) if part)
     order = {"customer_id": customer, "drink": drink, "quantity": quantity, "faults": asked}
@@ -156,7 +157,7 @@ def audit(
         str, typer.Option(envvar="TOPIC_PREFIX", help="Before each topic.")
     ] = "saga-",
 ) -> None:
-    """Judge every promise from the databases and topics alone; without options those of `make up`."""
+    """Judge every promise from databases and topics alone; without options those of `make up`."""
     from brewsaga.checks import audit as run
 
     raise typer.Exit(run(tuple(database or ()), bootstrap, prefix))
@@ -180,6 +181,21 @@ def demo(
     from brewsaga.demo import demo as run
 
     raise typer.Exit(run(orders, seed, keep=keep))
+
+
+@app.command()
+def bench(
+    sagas: Annotated[int, typer.Option(min=500, max=100_000, help="Saturated, a mode.")] = 20_000,
+    alone: Annotated[int, typer.Option(min=20, max=5_000, help="One at a time, a mode.")] = 200,
+    repetitions: Annotated[int, typer.Option(min=1, max=20)] = 3,
+    result: Annotated[str, typer.Option(help="Where the figures go (JSON).")] = "bench-result.json",
+) -> None:
+    """Measure sagas a second when saturated and latency at one in flight, in both modes."""
+    from pathlib import Path
+
+    from brewsaga.bench import run
+
+    run(sagas, alone, repetitions, Path(result))
 
 
 @app.command("run", context_settings={"ignore_unknown_options": True})
@@ -236,7 +252,7 @@ def main() -> None:
         _say_error(str(error), error.next_step)
         sys.exit(error.code)
     except Exception as error:
-        # The stack's own errors say in their text what to do; anything else is a bug and keeps its trace.
+        # The stack's errors say in their text what to do; anything else is a bug and keeps its trace.
         if type(error).__name__ != "StackError":
             raise
         _say_error(str(error), "brewsaga doctor")
