@@ -15,7 +15,8 @@ from architecture.sources import ROOT, name_of, tracked, written
 
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
-LINE_CHARACTERS_MAX = 100
+LINE_CHARACTERS_MAX = {".py": 100, ".proto": 100, ".sql": 120}
+"""SQL has a little more: a column's reason stands beside it."""
 
 BUSINESS = re.compile(r"coffee|espresso|payment|inventory|shipment", re.IGNORECASE)
 MACHINE = re.compile(r"(?<![\w.~$}-])/(?:work|root|home/\w+)/")
@@ -37,11 +38,12 @@ def test_a_module_a_function_and_a_line_have_a_limit() -> None:
             for node, length in _functions(ast.parse("\n".join(lines)))
             if length > FUNCTION_LINES_MAX
         ]
-    for path in written(".py", ".sql", ".proto"):
+    for path in written(*LINE_CHARACTERS_MAX):
+        limit = LINE_CHARACTERS_MAX[path.suffix]
         broken += [
-            f"{name_of(path)}:{number} has {len(line)} characters, at most {LINE_CHARACTERS_MAX}"
+            f"{name_of(path)}:{number} has {len(line)} characters, at most {limit}"
             for number, line in enumerate(path.read_text().splitlines(), start=1)
-            if len(line) > LINE_CHARACTERS_MAX
+            if len(line) > limit
         ]
     assert not broken, "\n".join(broken)
 
