@@ -1,1 +1,3 @@
-"""The order service: takes orders in both modes, watches them to their end, and says again what nobody answered."""
+"""The order service: takes orders in both modes, watches them to their end, and says again what
+nobody answered.
+"""

@@ -1,4 +1,6 @@
-"""Runs the order service, or places orders and leaves: `python -m order [place …]`. Reads settings and builds the parts."""
+"""Runs the order service, or places orders and leaves: `python -m order [place …]`. Reads settings
+and builds the parts.
+"""
 
 import sys
 from collections.abc import Sequence
@@ -35,7 +37,7 @@ def limits_of(settings: OrderSettings) -> Limits:
 
 
 def describe(settings: OrderSettings) -> ServiceSpec:
-    """The service as the kit runs it: API, timeline, what is said again, batches, and the follower."""
+    """The service as the kit runs it: API, timeline, what is said again, batches, follower."""
     return ServiceSpec("order", settings, partial(_build, settings), DECLARATIONS)
 
 

@@ -1,6 +1,7 @@
 """The order service's HTTP API: place orders and batches, see where they stand, ask for their end.
 
-It turns requests into calls and rows into answers, and decides nothing. It must not know Kafka or protobuf.
+It turns requests into calls and rows into answers, and decides nothing. It must not know Kafka or
+protobuf.
 """
 
 from dataclasses import dataclass
@@ -68,7 +69,9 @@ def _placing(doors: Doors) -> APIRouter:
 
     @router.post("/sagas/{saga_id}/cancel", status_code=202)
     async def cancel_saga(saga_id: str) -> dict[str, Any]:
-        """Ask an open order to end. It takes effect only where nothing definite forbids it, so read the end."""
+        """Ask an open order to end. It takes effect only where nothing definite forbids it, so read
+        the end.
+        """
         row = await _order(doors, saga_id)
         if row["status"] != Status.RUNNING:
             detail = f"saga {saga_id} has ended ({row['outcome']}); an end is never left"
@@ -113,7 +116,9 @@ def _reading(doors: Doors) -> APIRouter:
 
     @router.get("/sagas/{saga_id}/timeline")
     async def get_timeline(saga_id: str) -> dict[str, Any]:
-        """What happened so far: heard by order in choreography, told by the orchestrator in orchestration."""
+        """What happened so far: heard by order in choreography, told by the orchestrator in
+        orchestration.
+        """
         row = await _order(doors, saga_id)
         answer = {"saga_id": saga_id, "mode": Mode(row["mode"]).long, "status": row["status"]}
         if row["mode"] == Mode.ORCH:

@@ -1,8 +1,8 @@
 """Batches: n orders at a rate, placed by this service from the batch's own row.
 
-A batch is a promise like an order: once its row is written, all its orders will be placed, after any crash too. The mark
-of what is placed moves in the transaction that writes the orders, and an order's id follows from the batch and its
-index, so none is placed twice. It must not know HTTP.
+A batch is a promise like an order: once its row is written, all its orders will be placed, after
+any crash too. The mark of what is placed moves in the transaction that writes the orders, and an
+order's id follows from the batch and its index, so none is placed twice. It must not know HTTP.
 """
 
 import asyncio
@@ -65,7 +65,9 @@ class OvertakenError(Exception):
 
 
 def saga_id_of(batch_id: str, index: int) -> str:
-    """The id of a batch's order: uuid5 of the batch's id (a UUID, or any name under the URL namespace) and index."""
+    """The id of a batch's order: uuid5 of the batch's id (a UUID, or any name under the URL
+    namespace) and index.
+    """
     try:
         space = uuid.UUID(batch_id)
     except ValueError:
@@ -79,7 +81,8 @@ def allowed(batch: BatchRow) -> int:
     if batch.rate_per_second is None:
         return min(left, CHUNK)
     due = math.floor(batch.age_seconds * batch.rate_per_second) + 1 - batch.placed
-    # A tick's share, and what a second of catching up adds: after an outage the rate is doubled, not forgotten.
+    # A tick's share, and what a second of catching up adds: after an outage the rate is doubled,
+    # not forgotten.
     burst = math.ceil(batch.rate_per_second * TICK_SECONDS * (1.0 + 1.0 / CATCH_UP_SECONDS))
     return max(0, min(left, due, burst, CHUNK))
 
@@ -95,7 +98,9 @@ class Batches:
         self._woken = asyncio.Event()
 
     async def put(self, batch_id: str, wanted: BatchDraft) -> bool:
-        """Accept a batch; False where the same was accepted before. Raises Unacceptable or Contradicts."""
+        """Accept a batch; False where the same was accepted before. Raises Unacceptable or
+        Contradicts.
+        """
         _check(batch_id, wanted)
         terms_of(wanted.draft, self._clock())
         terms = {name: value for name, value in asdict(wanted.draft).items() if name != "saga_id"}
@@ -137,7 +142,9 @@ class Batches:
         }
 
     async def cancel(self, batch_id: str) -> int | None:
-        """Place no more and ask every open order to end; returns how many were asked now, None for no such batch."""
+        """Place no more and ask every open order to end; returns how many were asked now, None for
+        no such batch.
+        """
         asked = 0
         async with self._runtime.pool.acquire() as connection:
             if not await store_batches.ask_cancel(connection, batch_id):
@@ -174,7 +181,9 @@ class Batches:
             return
 
     async def _round(self) -> tuple[bool, bool]:
-        """One chunk of each open batch: whether there is any, and whether one has no pace to wait for."""
+        """One chunk of each open batch: whether there is any, and whether one has no pace to wait
+        for.
+        """
         async with self._runtime.pool.acquire() as connection:
             open_batches = await store_batches.unplaced(connection, self._limits.modes, AT_ONCE_MAX)
         full = False

@@ -1,6 +1,8 @@
-"""What the API is sent: the two bodies, read strictly, and the cursor and the span of time of a list.
+"""What the API is sent: the two bodies, read strictly, and the cursor and the span of time of a
+list.
 
-Bounds that the contract gives are not repeated here: `placing` checks them for every door. It must not know the database.
+Bounds that the contract gives are not repeated here: `placing` checks them for every door. It must
+not know the database.
 """
 
 import base64

@@ -1,9 +1,11 @@
-"""The life of one order, as it is learnt from what others say: pure, without clock, database or protobuf.
+"""The life of one order, as it is learnt from what others say: pure, without clock, database or
+protobuf.
 
-An order decides nothing about a saga; it draws what it hears and knows the two ends. While RUNNING, choreography ends it
-by shipment-scheduled (SUCCESS) or by payment-failed and payment-refunded (FAILED); the other six only draw the timeline.
-An end is final: the opposite end changes nothing and is a violation to be counted. The current step is that of the
-*furthest* event heard and not of the last, because nine topics have no common order.
+An order decides nothing about a saga; it draws what it hears and knows the two ends. While RUNNING,
+choreography ends it by shipment-scheduled (SUCCESS) or by payment-failed and payment-refunded
+(FAILED); the other six only draw the timeline. An end is final: the opposite end changes nothing
+and is a violation to be counted. The current step is that of the *furthest* event heard and not of
+the last, because nine topics have no common order.
 """
 
 from dataclasses import dataclass, replace
@@ -43,9 +45,14 @@ class Standing:
     cancel_asked: bool = False
 
 
+JUST_PLACED: Final = Standing()
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One choreographed event. `event` is the topic's name without its mode; `terms` come only with order-requested."""
+    """One choreographed event. `event` is the topic's name without its mode; `terms` come only with
+    order-requested.
+    """
 
     saga_id: str
     event: str
@@ -101,13 +108,17 @@ def hear(standing: Standing, heard: Heard) -> tuple[Standing, Effect]:
 
 
 def _ended(standing: Standing, status: Status, outcome: Outcome, reason: str) -> Standing:
-    """The first refusal's reason stays: an undo repeats it at best, and topics have no common order."""
+    """The first refusal's reason stays: an undo repeats it at best, and topics have no common
+    order.
+    """
     why = "" if status is Status.SUCCESS else standing.failure_reason or reason
     return replace(standing, status=status, current_step=DONE, outcome=outcome, failure_reason=why)
 
 
 def orchestrated_outcome(status: Status, payment_id: str) -> Outcome | None:
-    """The outcome that a state of the orchestrator means: FAILED without a charge is rejected, else compensated."""
+    """The outcome that a state of the orchestrator means: FAILED without a charge is rejected, else
+    compensated.
+    """
     if status is Status.RUNNING:
         return None
     if status is Status.SUCCESS:
@@ -122,7 +133,9 @@ def price_cents(drink: str, quantity: int) -> int | None:
 
 
 def owed_by(mode: str, standing: Standing, *, known: bool) -> str | None:
-    """Who owes the next step of an open order; None at its end. Before it knows the saga, the orchestrator does."""
+    """Who owes the next step of an open order; None at its end. Before it knows the saga, the
+    orchestrator does.
+    """
     if standing.status is not Status.RUNNING:
         return None
     if mode == contract.Mode.ORCH and not known:

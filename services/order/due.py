@@ -1,4 +1,5 @@
-"""Orders without an end are said again from Postgres, for ever (rule 5): through stored outcomes that alone heals a chain.
+"""Orders without an end are said again from Postgres, for ever (rule 5): through stored outcomes
+that alone heals a chain.
 
 It must not know how often it is asked nor how fast it may speak: the kit's runner caps the rate.
 """
@@ -9,9 +10,11 @@ from sagakit.shell.ports import Connection, Handled
 
 
 class OpenOrders:
-    """`ports.Due`: order-requested of open choreographed orders, place-order of those the orchestrator does not know.
+    """`ports.Due`: order-requested of open choreographed orders, place-order of those the
+    orchestrator does not know.
 
-    The payload is the stored one, word for word; only the cancel mark is added once it was asked for.
+    The payload is the stored one, word for word; only the cancel mark is added once it was asked
+    for.
     """
 
     name: str = "open-orders"

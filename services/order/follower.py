@@ -1,8 +1,10 @@
-"""Learns the ends of orchestrated orders: asks the orchestrator for all that are open, page by page, for ever.
+"""Learns the ends of orchestrated orders: asks the orchestrator for all that are open, page by
+page, for ever.
 
-Asking again until an end is recorded is what makes it converge after any loss; nothing is pushed, so nothing can be
-missed. New orders are asked for at once, the rest in turn, oldest first. While a question waits for an end, a few more
-may be under way for other orders, so that a stuck saga hides no other. It must not know SQL or HTTP details.
+Asking again until an end is recorded is what makes it converge after any loss; nothing is pushed,
+so nothing can be missed. New orders are asked for at once, the rest in turn, oldest first. While a
+question waits for an end, a few more may be under way for other orders, so that a stuck saga hides
+no other. It must not know SQL or HTTP details.
 """
 
 import asyncio
@@ -28,7 +30,8 @@ WAIT_SECONDS: Final = 0.5
 """How long the orchestrator may hold a question until one of its sagas ends."""
 
 PAUSE_SECONDS: Final = 0.02
-"""Between questions while many orders are open: ends are then collected and not fetched one by one."""
+"""Between questions while many orders are open: ends are then collected and not fetched one by one.
+"""
 
 MANY: Final = 20
 IDLE_SECONDS: Final = 0.5
@@ -90,7 +93,9 @@ class Follower:
             await asyncio.gather(*questions, return_exceptions=True)
 
     async def _rest(self, questions: set[asyncio.Task[None]]) -> None:
-        """Until an answer came, an order was placed here, or it is time to look for orders of other processes."""
+        """Until an answer came, an order was placed here, or it is time to look for orders of other
+        processes.
+        """
         waker = asyncio.create_task(self._woken.wait())
         full = len(questions) >= QUESTIONS_MAX
         waits = questions if full else {waker, *questions}

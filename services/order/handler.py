@@ -1,7 +1,9 @@
-"""Order in choreography: hears all nine topics, draws the timeline and records the two ends. Says nothing in answer.
+"""Order in choreography: hears all nine topics, draws the timeline and records the two ends. Says
+nothing in answer.
 
-A batch is folded in memory first and then written with one statement a table, so the cost of a message is small. An
-unknown saga is adopted when its order-requested is heard; what came earlier has waited in the timeline and is folded in.
+A batch is folded in memory first and then written with one statement a table, so the cost of a
+message is small. An unknown saga is adopted when its order-requested is heard; what came earlier
+has waited in the timeline and is folded in.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +27,9 @@ _LONG: Final = Mode.CHOREO.long
 
 @dataclass(slots=True)
 class Folding:
-    """One saga while a batch is folded. `stored` None: not known before; `terms` None: not to be adopted either."""
+    """One saga while a batch is folded. `stored` None: not known before; `terms` None: not to be
+    adopted either.
+    """
 
     stored: Stored | None
     standing: Standing
@@ -91,7 +95,9 @@ class Timeline:
         known: dict[str, Stored],
         messages: Sequence[Message[Heard]],
     ) -> None:
-        """Adopt unknown sagas whose order-requested is in the batch, with what was heard of them before."""
+        """Adopt unknown sagas whose order-requested is in the batch, with what was heard of them
+        before.
+        """
         adopting: dict[str, Heard] = {}
         for message in messages:
             heard = message.body
@@ -135,7 +141,9 @@ class Timeline:
 
 
 def _fold(batch: Batch, stored: Stored | None, message: Message[Heard]) -> None:
-    """Put one message into the batch: a dead letter, or an event of the timeline and perhaps of an order."""
+    """Put one message into the batch: a dead letter, or an event of the timeline and perhaps of an
+    order.
+    """
     heard = message.body
     saga_id = heard.saga_id
     if stored is not None and stored.mode != Mode.CHOREO:

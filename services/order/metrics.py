@@ -1,4 +1,5 @@
-"""What the order service counts beyond the loop: the beginning and the end of sagas, as the one place that sees both.
+"""What the order service counts beyond the loop: the beginning and the end of sagas, as the one
+place that sees both.
 
 Plain declarations; the kit builds them.
 """
@@ -24,7 +25,7 @@ DECLARATIONS: Final = (
     Declaration(
         "saga_duration_seconds",
         "histogram",
-        "From placing to the recorded end, by the database's clock. Divide by started, never by this.",
+        "From placing to the recorded end, by the database's clock.",
         ("mode", "outcome"),
         buckets=DURATION_BUCKETS_SECONDS,
         known=_ENDS,

@@ -1,7 +1,8 @@
-"""What the order service asks of the orchestrator's API, and how it reads the answers. Another service's database is
-never read.
+"""What the order service asks of the orchestrator's API, and how it reads the answers. Another
+service's database is never read.
 
-A foreign orchestrator may lack this API; then nothing is learnt and nothing breaks. It must not know the database.
+A foreign orchestrator may lack this API; then nothing is learnt and nothing breaks. It must not
+know the database.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,9 @@ class OrchestratorClient:
         self._http = http
 
     async def query(self, saga_ids: Sequence[str], *, wait_seconds: float) -> list[Report]:
-        """Where these sagas stand; unknown ones are left out. Comes back early once any has ended. Raises Unreachable."""
+        """Where these sagas stand; unknown ones are left out. Comes back early once any has ended.
+        Raises Unreachable.
+        """
         body = {"ids": list(saga_ids), "wait_seconds": wait_seconds, "with_history": False}
         answer = await self._ask("POST", "/sagas/query", json=body, wait_seconds=wait_seconds)
         try:
@@ -38,7 +41,9 @@ class OrchestratorClient:
             raise Unreachable(message) from error
 
     async def show(self, saga_id: str) -> dict[str, Any] | None:
-        """One saga with its history; None where the orchestrator does not know it. Raises Unreachable."""
+        """One saga with its history; None where the orchestrator does not know it. Raises
+        Unreachable.
+        """
         found: dict[str, Any] | None = await self._ask(
             "GET", f"/sagas/{saga_id}", missing_is_none=True
         )

@@ -1,7 +1,8 @@
-"""`python -m order place`: write orders, publish them, wait for Kafka's acknowledgement, print them, and leave.
+"""`python -m order place`: write orders, publish them, wait for Kafka's acknowledgement, print
+them, and leave.
 
-What is left over any running order service sweeps and says again, so leaving early loses nothing. It consumes nothing
-and follows nothing. Data goes to stdout, all else to stderr.
+What is left over any running order service sweeps and says again, so leaving early loses nothing.
+It consumes nothing and follows nothing. Data goes to stdout, all else to stderr.
 """
 
 import argparse
@@ -89,7 +90,8 @@ def placed_line(order: NewOrder, topic_prefix: str) -> str:
     cents = order.terms.amount_cents or 0
     return (
         f"PLACED saga={order.saga_id} mode={order.mode.value} customer={order.terms.customer_id} "
-        f"amount={cents // 100}.{cents % 100:02d} {order.terms.currency} topic={topic_prefix}{topic.name}"
+        f"amount={cents // 100}.{cents % 100:02d} {order.terms.currency} "
+        f"topic={topic_prefix}{topic.name}"
     )
 
 

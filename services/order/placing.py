@@ -1,7 +1,9 @@
-"""Placing orders: one transaction writes the row and what is said of it, so an order is accepted wholly or not at all.
+"""Placing orders: one transaction writes the row and what is said of it, so an order is accepted
+wholly or not at all.
 
-An order that was accepted will end, whatever breaks; so what cannot be carried is refused here, by name and bound, and
-so are new ones while too many are open. It must not know HTTP: the API turns these errors into answers.
+An order that was accepted will end, whatever breaks; so what cannot be carried is refused here, by
+name and bound, and so are new ones while too many are open. It must not know HTTP: the API turns
+these errors into answers.
 """
 
 import asyncio
@@ -33,7 +35,9 @@ RETRY_AFTER_SECONDS: Final = 1
 
 
 class Unacceptable(Exception):  # noqa: N818 - named for what the caller does: correct the request
-    """A request outside its bounds. `field` is the request's field, the text names bound and next step."""
+    """A request outside its bounds. `field` is the request's field, the text names bound and next
+    step.
+    """
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
@@ -50,13 +54,16 @@ class TooMuchInFlight(Exception):  # noqa: N818 - named for what the caller wait
 
     def __init__(self, in_flight: int, bound: int) -> None:
         super().__init__(
-            f"{in_flight} orders are open, MAX_IN_FLIGHT is {bound}; try again in {RETRY_AFTER_SECONDS} s"
+            f"{in_flight} orders are open, MAX_IN_FLIGHT is {bound}; "
+            f"try again in {RETRY_AFTER_SECONDS} s"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What somebody wants. `amount_cents` None: by the price list. `deadline_seconds` counts from placing."""
+    """What somebody wants. `amount_cents` None: by the price list. `deadline_seconds` counts from
+    placing.
+    """
 
     mode: Mode
     customer_id: str
@@ -76,7 +83,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The answer to a request: the saga's id, and whether it is new or was placed by the same request before."""
+    """The answer to a request: the saga's id, and whether it is new or was placed by the same
+    request before.
+    """
 
     saga_id: str
     is_new: bool
@@ -93,7 +102,10 @@ def terms_of(draft: Draft, now: datetime) -> Terms:
         amount_cents = price_cents(draft.drink, draft.quantity)
     if amount_cents is None:
         drinks = ", ".join(sorted(PRICE_CENTS))
-        detail = f"drink is {draft.drink!r}, which has no price; take one of {drinks}, or give amount_cents"
+        detail = (
+            f"drink is {draft.drink!r}, which has no price; "
+            f"take one of {drinks}, or give amount_cents"
+        )
         raise Unacceptable("drink", detail)
     seconds = draft.deadline_seconds
     if seconds is not None and not 0 < seconds <= DEADLINE_SECONDS_MAX:
@@ -125,7 +137,10 @@ def _check(draft: Draft, terms: Terms) -> None:
     if not terms.customer_id:
         raise Unacceptable("customer_id", "customer_id is empty, must have 1 to 256 characters")
     if draft.saga_id is not None and SAGA_ID_PATTERN.fullmatch(draft.saga_id) is None:
-        detail = f"saga_id is {draft.saga_id[:80]!r}, must match {SAGA_ID_PATTERN.pattern}; or leave it out"
+        detail = (
+            f"saga_id is {draft.saga_id[:80]!r}, must match {SAGA_ID_PATTERN.pattern}; "
+            "or leave it out"
+        )
         raise Unacceptable("saga_id", detail)
 
 
@@ -140,7 +155,9 @@ class Placing:
         clock: Clock,
         placed: Callable[[Sequence[NewOrder]], None] = lambda _orders: None,
     ) -> None:
-        """`placed` is told of new orders after COMMIT (the follower asks for the orchestrated ones at once)."""
+        """`placed` is told of new orders after COMMIT (the follower asks for the orchestrated ones
+        at once).
+        """
         self._runtime = runtime
         self._limits = limits
         self._clock = clock
@@ -149,7 +166,9 @@ class Placing:
         self._counted_at = float("-inf")
 
     async def room(self) -> int:
-        """How many more orders may be opened now. The count is at most 200 ms old, plus what was placed here since."""
+        """How many more orders may be opened now. The count is at most 200 ms old, plus what was
+        placed here since.
+        """
         now = asyncio.get_running_loop().time()
         if now - self._counted_at >= COUNT_CACHED_SECONDS:
             self._counted_at = now
@@ -163,7 +182,8 @@ class Placing:
         The same request under the same key (or with the same saga id) is the same order.
         """
         if idempotency_key is not None and not 1 <= len(idempotency_key) <= KEY_LENGTH_MAX:
-            detail = f"Idempotency-Key has {len(idempotency_key)} characters, must be 1..{KEY_LENGTH_MAX}"
+            length = len(idempotency_key)
+            detail = f"Idempotency-Key has {length} characters, must have 1..{KEY_LENGTH_MAX}"
             raise Unacceptable("Idempotency-Key", detail)
         now = self._clock()
         order = NewOrder(
@@ -203,7 +223,8 @@ class Placing:
     async def write(self, orders: Sequence[NewOrder], also: Also | None = None) -> int:
         """Write orders and what is said of them in one transaction; returns how many were new.
 
-        `also` writes in the same transaction, first (a batch's progress): a crash leaves no order unsaid.
+        `also` writes in the same transaction, first (a batch's progress): a crash leaves no order
+        unsaid.
         """
         async with self._runtime.transaction() as transaction:
             connection = transaction.connection
@@ -219,7 +240,9 @@ class Placing:
         return len(new)
 
     async def cancel(self, saga_ids: Sequence[str]) -> int:
-        """Ask for the end of open orders: the mark is stored and said, until it is known to have been heard."""
+        """Ask for the end of open orders: the mark is stored and said, until it is known to have
+        been heard.
+        """
         async with self._runtime.transaction() as transaction:
             sayings = await store_orders.ask_cancel(
                 transaction.connection, saga_ids, self._limits.resay_after_seconds

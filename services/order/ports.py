@@ -1,4 +1,5 @@
-"""What the order service needs of the runtime that carries it: transactions that say something, and the pool.
+"""What the order service needs of the runtime that carries it: transactions that say something, and
+the pool.
 
 The kit's runtime fits it; tests give their own. Knows no SQL.
 """
@@ -44,5 +45,7 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The process's clock, in UTC: used only for what is told to people and for deadlines asked for in seconds."""
+    """The process's clock, in UTC: used only for what is told to people and for deadlines asked for
+    in seconds.
+    """
     return datetime.now(UTC)

@@ -1,4 +1,6 @@
-"""Errors of the API as `application/problem+json` (RFC 9457): each names the field, its bound and the next step."""
+"""Errors of the API as `application/problem+json` (RFC 9457): each names the field, its bound and
+the next step.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final

@@ -1,4 +1,6 @@
-"""What an operator may set of the order service; the kit's settings (Kafka, database, mode, ports) are inherited."""
+"""What an operator may set of the order service; the kit's settings (Kafka, database, mode, ports)
+are inherited.
+"""
 
 from pydantic import Field
 
@@ -16,7 +18,7 @@ class OrderSettings(KitSettings):
     max_in_flight: int = Field(
         default=50_000,
         ge=1,
-        description="open orders at which new ones are refused (429), so that a stall does not grow without end",
+        description="open orders at which new ones are refused (429): a stall must not grow for ever",
     )
     print_timeline: bool = Field(
         default=False, description="print each choreographed saga's timeline as it grows"

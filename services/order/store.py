@@ -1,7 +1,8 @@
-"""The order service's rows for its choreographed timeline: what a batch loads, and the one statement a table it writes.
+"""The order service's rows for its choreographed timeline: what a batch loads, and the one
+statement a table it writes.
 
-All SQL of the batch path is here; that of placing and reading is beside its callers' needs in `store_orders`.
-It must not know protobuf or Kafka.
+All SQL of the batch path is here; that of placing and reading is beside its callers' needs in
+`store_orders`. It must not know protobuf or Kafka.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,9 @@ from sagakit.shell.ports import Connection
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the batch path needs of an order's row. `age_seconds` is measured by the database's clock."""
+    """What the batch path needs of an order's row. `age_seconds` is measured by the database's
+    clock.
+    """
 
     saga_id: str
     mode: str
@@ -27,14 +30,17 @@ class Stored:
 
 
 _LOAD: Final = """
-SELECT saga_id, mode, amount_cents, currency, status, current_step, outcome, failure_reason, cancel_asked, version,
+SELECT saga_id, mode, amount_cents, currency, status, current_step, outcome, failure_reason,
+  cancel_asked, version,
        extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_seconds
 FROM orders WHERE saga_id = ANY($1::text[])
 """
 
 
 async def load(connection: Connection, saga_ids: Iterable[str]) -> dict[str, Stored]:
-    """The orders that are known among `saga_ids`. Nothing is locked: writes are guarded by the version."""
+    """The orders that are known among `saga_ids`. Nothing is locked: writes are guarded by the
+    version.
+    """
     rows = await connection.fetch(_LOAD, list(saga_ids))
     return {
         row[0]: Stored(
@@ -65,10 +71,12 @@ async def earlier_events(connection: Connection, saga_ids: Iterable[str]) -> dic
 
 _DRAW: Final = """
 WITH drawn AS (
-  INSERT INTO order_events AS known (saga_id, event, reference, reason, occurred_at, repeats, heard_at)
+  INSERT INTO order_events AS known (saga_id, event, reference, reason, occurred_at, repeats,
+  heard_at)
   SELECT n.saga_id, n.event, n.reference, n.reason, n.occurred_at, n.repeats,
     statement_timestamp() + n.position * interval '1 microsecond'
-  FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[], $7::int[])
+  FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[],
+  $7::int[])
     AS n(saga_id, event, reference, reason, occurred_at, repeats, position)
   ON CONFLICT (saga_id, event) DO UPDATE SET repeats = known.repeats + excluded.repeats + 1
   RETURNING xmax <> 0 AS again, repeats)
@@ -77,10 +85,11 @@ SELECT count(*) FILTER (WHERE again) FROM drawn
 
 
 async def draw(connection: Connection, events: dict[tuple[str, str], list[Any]]) -> int:
-    """Write the timeline: `events` maps (saga, event) to [Heard, times heard in this batch]. Returns the duplicates.
+    """Write the timeline: `events` maps (saga, event) to [Heard, times heard in this batch].
+    Returns the duplicates.
 
-    Sorted, because two processes that write the same sagas in different order would deadlock; the time of hearing keeps
-    the order of the batch, a microsecond apart.
+    Sorted, because two processes that write the same sagas in different order would deadlock; the
+    time of hearing keeps the order of the batch, a microsecond apart.
     """
     if not events:
         return 0
@@ -115,7 +124,8 @@ WHERE o.saga_id = n.saga_id AND o.version = n.version AND o.status = 'RUNNING'
 async def move(
     connection: Connection, changed: Sequence[tuple[Stored, Standing]], resay_after_seconds: float
 ) -> bool:
-    """Write new standings, each guarded by the version that was loaded. False: another process was faster.
+    """Write new standings, each guarded by the version that was loaded. False: another process was
+    faster.
 
     What moves has been heard of just now, so saying it again starts anew.
     """
@@ -138,7 +148,8 @@ async def move(
 
 
 _TIMELINES: Final = """
-SELECT saga_id, string_agg(event || CASE WHEN reason <> '' THEN ' (' || reason || ')' ELSE '' END, ' > ' ORDER BY heard_at)
+SELECT saga_id, string_agg(event || CASE WHEN reason <> '' THEN ' (' || reason || ')' ELSE '' END,
+  ' > ' ORDER BY heard_at)
 FROM order_events WHERE saga_id = ANY($1::text[]) GROUP BY saga_id ORDER BY max(heard_at)
 """
 

@@ -14,7 +14,9 @@ from sagakit.shell.ports import Connection
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:
-    """One batch. `terms` is the draft of its orders as JSON; `age_seconds` is by the database's clock."""
+    """One batch. `terms` is the draft of its orders as JSON; `age_seconds` is by the database's
+    clock.
+    """
 
     batch_id: str
     request_hash: bytes
@@ -28,7 +30,8 @@ class BatchRow:
     age_seconds: float
 
 
-_COLUMNS: Final = """batch_id, request_hash, mode, orders, rate_per_second, terms, placed, cancel_asked, created_at,
+_COLUMNS: Final = """batch_id, request_hash, mode, orders, rate_per_second, terms, placed,
+  cancel_asked, created_at,
   extract(epoch FROM clock_timestamp() - created_at)::float8"""
 
 _INSERT: Final = """
@@ -81,7 +84,9 @@ async def unplaced(connection: Connection, modes: Sequence[str], limit: int) -> 
 
 
 async def advance(connection: Connection, batch_id: str, before: int, after: int) -> bool:
-    """Move the mark of what is placed, guarded by where it was; False where another process was faster."""
+    """Move the mark of what is placed, guarded by where it was; False where another process was
+    faster.
+    """
     tag = await connection.execute(
         "UPDATE batches SET placed = $3 WHERE batch_id = $1 AND placed = $2 AND NOT cancel_asked",
         batch_id,

@@ -1,4 +1,5 @@
-"""What the follower reads and writes: open orchestrated orders, and what the orchestrator said of them.
+"""What the follower reads and writes: open orchestrated orders, and what the orchestrator said of
+them.
 
 It must not know HTTP.
 """
@@ -14,7 +15,9 @@ from sagakit.shell.ports import Connection
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the orchestrator says of one saga. `cancel_noted` is whether it has heard the cancel mark."""
+    """What the orchestrator says of one saga. `cancel_noted` is whether it has heard the cancel
+    mark.
+    """
 
     saga_id: str
     status: str
@@ -48,16 +51,18 @@ ORDER BY created_at, saga_id LIMIT $4
 async def open_page(
     connection: Connection, being_asked: Sequence[str], after: Place | None, limit: int
 ) -> list[Place]:
-    """The next open orchestrated orders, oldest first, but for those that are being asked already."""
+    """The next open orchestrated orders, oldest first, without those that are asked already."""
     when, saga_id = after or (None, "")
     rows = await connection.fetch(_OPEN, being_asked, when, saga_id, limit)
     return [(row[0], row[1]) for row in rows]
 
 
 _RECORD: Final = """
-UPDATE orders AS o SET known = true, current_step = n.current_step, status = n.status, outcome = n.outcome,
+UPDATE orders AS o SET known = true, current_step = n.current_step, status = n.status, outcome =
+  n.outcome,
   failure_reason = n.failure_reason, parked = n.parked,
-  say_again_at = CASE WHEN NOT o.cancel_asked OR n.cancel_noted THEN 'infinity' ELSE o.say_again_at END,
+  say_again_at = CASE WHEN NOT o.cancel_asked OR n.cancel_noted THEN 'infinity' ELSE o.say_again_at
+  END,
   ended_at = CASE WHEN n.status <> 'RUNNING' THEN clock_timestamp() END,
   updated_at = clock_timestamp(), version = o.version + 1
 FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[])
@@ -71,7 +76,9 @@ RETURNING o.saga_id, o.outcome, extract(epoch FROM o.ended_at - o.created_at)::f
 
 
 async def record(connection: Connection, reports: Sequence[Report]) -> list[Ended]:
-    """Write what was learnt where it is new; an order that has its end keeps it. Returns the ends recorded now."""
+    """Write what was learnt where it is new; an order that has its end keeps it. Returns the ends
+    recorded now.
+    """
     reports = sorted(reports, key=lambda report: report.saga_id)
     rows = await connection.fetch(
         _RECORD,

@@ -1,4 +1,5 @@
-"""The rows of orders outside the timeline's batch path: placing, saying again, cancelling, and what a follower learns.
+"""The rows of orders outside the timeline's batch path: placing, saying again, cancelling, and what
+a follower learns.
 
 It must not know protobuf, HTTP or the orchestrator's API.
 """
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from order.domain import Standing
+from order.domain import JUST_PLACED, Standing
 from order.wire import Saying
 from saga.contract import Mode
 from saga.terms import Terms
@@ -17,13 +18,15 @@ from sagakit.shell.ports import Connection
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """An order about to be written. `request_hash` None marks one that nobody asked of us: adopted from Kafka."""
+    """An order about to be written. `request_hash` None marks one that nobody asked of us: adopted
+    from Kafka.
+    """
 
     saga_id: str
     mode: Mode
     terms: Terms
     occurred_at: datetime
-    standing: Standing = Standing()
+    standing: Standing = JUST_PLACED
     adopted: bool = False
     batch_id: str | None = None
     idempotency_key: str | None = None
@@ -37,19 +40,25 @@ class NewOrder:
 
 
 _INSERT: Final = """
-INSERT INTO orders (saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults, occurred_at,
+INSERT INTO orders (saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline,
+  faults, occurred_at,
   status, current_step, outcome, failure_reason, cancel_asked, ended_at,
   adopted, batch_id, idempotency_key, request_hash, created_at, updated_at, say_again_at)
-SELECT n.saga_id, n.mode, n.customer_id, n.amount_cents, n.currency, n.drink, n.quantity, n.deadline, n.faults,
+SELECT n.saga_id, n.mode, n.customer_id, n.amount_cents, n.currency, n.drink, n.quantity,
+  n.deadline, n.faults,
   n.occurred_at, n.status, n.current_step, n.outcome, n.failure_reason, n.cancel_asked,
   CASE WHEN n.status <> 'RUNNING' THEN clock_timestamp() END,
   n.adopted, n.batch_id, n.idempotency_key, n.request_hash, clock_timestamp(), clock_timestamp(),
   now() + make_interval(secs => $20)
-FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
-  $9::text[], $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[], $16::bool[],
+FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
+  $8::timestamptz[],
+  $9::text[], $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[],
+  $16::bool[],
   $17::text[], $18::text[], $19::bytea[])
-  AS n(saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults, occurred_at,
-    status, current_step, outcome, failure_reason, cancel_asked, adopted, batch_id, idempotency_key, request_hash)
+  AS n(saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults,
+  occurred_at,
+    status, current_step, outcome, failure_reason, cancel_asked, adopted, batch_id,
+    idempotency_key, request_hash)
 ON CONFLICT DO NOTHING RETURNING saga_id
 """
 
@@ -57,7 +66,9 @@ ON CONFLICT DO NOTHING RETURNING saga_id
 async def insert(
     connection: Connection, orders: Sequence[NewOrder], resay_after_seconds: float
 ) -> set[str]:
-    """Write new orders; returns the ids that were new. A saga id or idempotency key that exists is left alone."""
+    """Write new orders; returns the ids that were new. A saga id or idempotency key that exists is
+    left alone.
+    """
     if not orders:
         return set()
     orders = sorted(orders, key=lambda order: order.saga_id)
@@ -117,7 +128,8 @@ async def count_open(connection: Connection) -> int:
     return number
 
 
-_SAYING: Final = """saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults,
+_SAYING: Final = """saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline,
+  faults,
  occurred_at, cancel_asked"""
 
 
@@ -147,9 +159,11 @@ async def claim_due(
     resay_after_seconds: float,
     resay_max_seconds: float,
 ) -> list[Saying]:
-    """Open orders that have been silent for too long; each is due again after twice the time, capped, with jitter.
+    """Open orders that have been silent for too long; each is due again after twice the time,
+    capped, with jitter.
 
-    An orchestrated order whose orchestrator has taken note of all there is to say has `say_again_at` at infinity.
+    An orchestrated order whose orchestrator has taken note of all there is to say has
+    `say_again_at` at infinity.
     """
     rows = await connection.fetch(_DUE, list(modes), limit, resay_after_seconds, resay_max_seconds)
     return [_saying(row) for row in rows]
@@ -178,6 +192,6 @@ RETURNING {_SAYING}
 async def ask_cancel(
     connection: Connection, saga_ids: Sequence[str], resay_after_seconds: float
 ) -> list[Saying]:
-    """Mark open orders as cancelled; returns what is to be said of those that were not marked yet."""
+    """Mark open orders as cancelled; returns what is to be said of those newly marked."""
     rows = await connection.fetch(_CANCEL, list(saga_ids), resay_after_seconds)
     return [_saying(row) for row in rows]

@@ -1,4 +1,5 @@
-"""What people ask of the orders: one, a page of them, and a timeline. Changes nothing and takes no lock.
+"""What people ask of the orders: one, a page of them, and a timeline. Changes nothing and takes no
+lock.
 
 It must not know HTTP.
 """
@@ -11,13 +12,16 @@ from typing import Any, Final
 from sagakit.shell.ports import Connection
 
 _COLUMNS: Final = """
-saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults, status, outcome, current_step,
-failure_reason, adopted, known, cancel_asked, parked, said, batch_id, occurred_at, created_at, updated_at, ended_at"""
+saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults, status,
+  outcome, current_step,
+failure_reason, adopted, known, cancel_asked, parked, said, batch_id, occurred_at, created_at,
+  updated_at, ended_at"""
 
 _PAGE: Final = f"""
 SELECT {_COLUMNS} FROM orders
 WHERE ($1::text IS NULL OR mode = $1) AND ($2::text IS NULL OR status = $2)
-  AND ($3::float8 IS NULL OR (status = 'RUNNING' AND updated_at < now() - make_interval(secs => $3)))
+  AND ($3::float8 IS NULL OR (status = 'RUNNING' AND updated_at < now() - make_interval(secs =>
+  $3)))
   AND ($4::timestamptz IS NULL OR created_at >= $4)
   AND ($5::timestamptz IS NULL OR (created_at, saga_id) < ($5, $6::text))
 ORDER BY created_at DESC, saga_id DESC LIMIT $7
@@ -31,7 +35,9 @@ WHERE saga_id = $1 ORDER BY heard_at, event
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which orders are asked for; None means all. `silent_seconds`: open, and nothing heard for so long."""
+    """Which orders are asked for; None means all. `silent_seconds`: open, and nothing heard for so
+    long.
+    """
 
     mode: str | None = None
     status: str | None = None

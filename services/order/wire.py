@@ -22,7 +22,7 @@ REFERENCE_LENGTH_MAX: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What is needed to say an order, for the first time or again: the stored row, word for word."""
+    """What is needed to say an order, at first or again: the stored row, word for word."""
 
     saga_id: str
     mode: Mode
@@ -106,7 +106,9 @@ def decode(record: Record) -> Heard:
 
 
 def say(saying: Saying) -> Outgoing:
-    """Order-requested or place-order, by mode. Said again, it is byte for byte the same but for the cancel mark."""
+    """Order-requested or place-order, by mode. Said again, it is byte for byte the same but for the
+    cancel mark.
+    """
     terms = saying.terms
     common: dict[str, Any] = {
         "saga_id": saying.saga_id,

@@ -1,4 +1,4 @@
-"""The batch handler over tables in memory: adoption, dead letters, duplicates, one write a batch."""
+"""The batch handler over tables in memory: adoption, dead letters, duplicates."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
