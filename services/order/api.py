@@ -89,7 +89,7 @@ def _reading(doors: Doors) -> APIRouter:
     async def list_sagas(  # noqa: PLR0913 - one argument a filter
         mode: AnyMode | None = None,
         status: Literal["RUNNING", "SUCCESS", "FAILED"] | None = None,
-        stuck: bool = False,
+        stuck: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
         since: str | None = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
         cursor: str | None = None,

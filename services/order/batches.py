@@ -196,7 +196,7 @@ class Batches:
             except OvertakenError:
                 continue
             except Unacceptable as error:
-                log.error("batch %s cannot be placed: %s", batch.batch_id, error.detail)
+                log.warning("batch %s cannot be placed: %s", batch.batch_id, error.detail)
                 continue
             full = full or batch.rate_per_second is None
         return bool(open_batches), full

@@ -18,6 +18,7 @@ from order.domain import CURRENCY
 from order.placing import Draft, Unacceptable
 from saga.contract import Mode
 
+_NOT_OURS: Final = "cursor is not one of ours; hand back next_cursor of the page before, unchanged"
 _SPAN: Final = re.compile(r"(\d{1,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -103,9 +104,8 @@ def read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         text, _, saga_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
         when = datetime.fromisoformat(text)
-        if when.tzinfo is None or "\0" in saga_id:
-            raise ValueError(cursor)
     except (ValueError, binascii.Error) as error:
-        detail = "cursor is not one of ours; hand back next_cursor of the page before, unchanged"
-        raise Unacceptable("cursor", detail) from error
+        raise Unacceptable("cursor", _NOT_OURS) from error
+    if when.tzinfo is None or "\0" in saga_id:
+        raise Unacceptable("cursor", _NOT_OURS)
     return when, saga_id

@@ -18,7 +18,7 @@ class OrderSettings(KitSettings):
     max_in_flight: int = Field(
         default=50_000,
         ge=1,
-        description="open orders at which new ones are refused (429): a stall must not grow for ever",
+        description="open orders at which new ones are refused (429): no stall grows for ever",
     )
     print_timeline: bool = Field(
         default=False, description="print each choreographed saga's timeline as it grows"
