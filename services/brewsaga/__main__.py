@@ -174,7 +174,7 @@ def doctor(url: Url = "") -> None:
 @app.command()
 def demo(
     orders: Annotated[int, typer.Option(min=12, max=2_000, help="Orders a mode.")] = 60,
-    seed: Annotated[str, typer.Option(help="Which orders fail.")] = "brewsaga",
+    seed: Annotated[str, typer.Option(help="Which orders fail.")] = "brewsaga-110",
     keep: Annotated[bool, typer.Option("--keep", help="Keep the data folder.")] = False,
 ) -> None:
     """Start all of it in a folder of its own, run orders in both modes, audit, and clean up."""
@@ -252,7 +252,7 @@ def main() -> None:
         _say_error(str(error), error.next_step)
         sys.exit(error.code)
     except Exception as error:
-        # The stack's errors say in their text what to do; anything else is a bug and keeps its trace.
+        # The stack's errors say what to do in their text; all else is a bug and keeps its trace.
         if type(error).__name__ != "StackError":
             raise
         _say_error(str(error), "brewsaga doctor")

@@ -1,4 +1,7 @@
-"""The order service's HTTP API, as the command line uses it. Knows addresses and JSON, no database and no topic."""
+"""The order service's HTTP API, as the command line uses it.
+
+Knows addresses and JSON, no database and no topic.
+"""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

@@ -1,4 +1,5 @@
-"""Which Kafka and which databases the commands work on: those of the environment, else those of `make up`.
+"""Which Kafka and which databases the commands work on: those of the environment, else those of
+`make up`.
 
 Also makes them ready: databases, schema, topics. Knows the contract's names and no service.
 """

@@ -1,4 +1,7 @@
-"""The commands that judge: the audit, and what can be reached. Knows addresses, and nothing of how a service works."""
+"""The commands that judge: the audit, and what can be reached.
+
+Knows addresses, and nothing of how a service works.
+"""
 
 import asyncio
 import socket
@@ -58,7 +61,7 @@ def doctor(order_url: str) -> Exit:
     return Exit.COMPLETED if all(found) else Exit.ERROR
 
 
-def _line(name: str, address: str, reached: bool, hint: str) -> bool:  # noqa: FBT001
+def _line(name: str, address: str, reached: bool, hint: str) -> bool:
     print(
         f"{'ok' if reached else 'x '} {name} at {address}" + ("" if reached else f"; next: {hint}")
     )

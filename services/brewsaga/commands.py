@@ -1,4 +1,7 @@
-"""The commands that place and look at orders: data on stdout, progress on stderr. Knows the API and how to draw."""
+"""The commands that place and look at orders: data on stdout, progress on stderr.
+
+Knows the API and how to draw.
+"""
 
 import asyncio
 import json
@@ -172,7 +175,7 @@ async def list_states(url: str, limit: int) -> Exit:
     async with order_api(url or DEFAULT_ORCHESTRATOR_URL) as api:
         found = [saga async for saga in api.sagas(limit)]
     rows = [
-        tuple(saga[name] for name in STATE_COLUMNS[:-1]) + (str(saga["updated_at"])[:19],)
+        (*(saga[name] for name in STATE_COLUMNS[:-1]), str(saga["updated_at"])[:19])
         for saga in found
     ]
     print("\n".join(render.table(STATE_COLUMNS, rows)))

@@ -1,6 +1,7 @@
 """Which orders the demonstration places: the same ones in both modes, drawn from a seed. Pure.
 
-At least one order is refused at each of the three steps, whatever the seed; the rest is chance that repeats.
+At least one order is refused at each of the three steps, whatever the seed; the rest is chance that
+repeats.
 """
 
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ CHANCE_PERCENT: Final = (("payment", 8), ("inventory", 8), ("shipment", 14))
 """How many of the other orders are refused at which step."""
 
 GEISHA_EVERY: Final = 7
-"""Every so many orders is for the drink of which there are five cups: the shelf runs empty by itself."""
+"""Every so many orders is for the drink of which there are five cups: the shelf runs empty by
+itself.
+"""
 
 
 def orders(count: int, seed: str) -> Iterator[Order]:

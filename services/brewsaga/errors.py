@@ -1,10 +1,15 @@
-"""Errors as the command line prints them: what is wrong, and the next command to try. And its exit codes."""
+"""Errors as the command line prints them: what is wrong, and the next command to try.
+
+And its exit codes.
+"""
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """The exit codes of every command; 3 to 5 only where an end was waited for or a verdict was asked for."""
+    """The exit codes of every command; 3 to 5 only where an end was waited for or a verdict was
+    asked for.
+    """
 
     COMPLETED = 0
     ERROR = 1

@@ -1,4 +1,5 @@
-"""Everything on one machine: the stack, the five services, and the commands of the lecture's terminals.
+"""Everything on one machine: the stack, the five services, and the commands of the lecture's
+terminals.
 
 Starts and stops; knows neither sagas nor messages.
 """
@@ -77,7 +78,9 @@ def addresses(places: dict[str, Places]) -> str:
 
 
 def become_service(service: str, mode: str, arguments: Sequence[str]) -> None:
-    """Replace this process by one service with the stack's addresses; the environment passes through."""
+    """Replace this process by one service with the stack's addresses; the environment passes
+    through.
+    """
     if service not in contract.DATABASES:
         text = f"service is {service!r}; it must be one of {', '.join(contract.DATABASES)}"
         raise CommandError(text, "brewsaga run order", Exit.USAGE)

@@ -1,4 +1,5 @@
-"""Child processes that do not outlive their parent: started, watched, stopped by SIGTERM and, if they stay, killed.
+"""Child processes that do not outlive their parent: started, watched, stopped by SIGTERM and, if
+they stay, killed.
 
 Used for the five services by the one-machine commands. Knows no service and no address.
 """
@@ -38,7 +39,10 @@ def _die_with_parent() -> None:
 
 
 class Child:
-    """One child process with its log file. It is in a session of its own, so that Ctrl-C reaches only the parent."""
+    """One child process with its log file.
+
+    It is in a session of its own, so that Ctrl-C reaches only the parent.
+    """
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
         self.name = name
@@ -49,7 +53,10 @@ class Child:
     def start(
         cls, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
     ) -> "Child":
-        """Start `command` with exactly this environment; its output goes to `log`. Raises OSError."""
+        """Start `command` with exactly this environment; its output goes to `log`.
+
+        Raises OSError.
+        """
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as sink:
             process = subprocess.Popen(

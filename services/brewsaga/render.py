@@ -1,4 +1,7 @@
-"""Draw timelines and tables as plain text, with an ASCII form for terminals that know no more. Pure: data in, lines out."""
+"""Draw timelines and tables as plain text, with an ASCII form for terminals that know no more.
+
+Pure: data in, lines out.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +34,7 @@ _MARKS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One step of a saga: when it began and how long it took, in seconds from the saga's beginning."""
+    """One step of a saga: when it began after the saga's beginning, and how long it took."""
 
     step: str
     state: StepState
@@ -54,7 +57,10 @@ ANSWERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One event of a timeline, of either mode. `step` and `state` are None where no step ends with it."""
+    """One event of a timeline, of either mode.
+
+    `step` and `state` are None where no step ends with it.
+    """
 
     at: datetime
     event: str
@@ -66,7 +72,9 @@ class Moment:
 
 
 def moments(timeline: Mapping[str, Any]) -> list[Moment]:
-    """The API's timeline of either mode, in the order of the times at which its sayers say it happened."""
+    """The API's timeline of either mode, in the order of the times at which its sayers say it
+    happened.
+    """
     read = _told if timeline["mode"] == contract.Mode.ORCH.long else _heard
     return sorted((read(row) for row in timeline["events"]), key=lambda moment: moment.at)
 
@@ -79,7 +87,9 @@ def _heard(row: Mapping[str, Any]) -> Moment:
 
 
 def _told(row: Mapping[str, Any]) -> Moment:
-    """A transition of an orchestrated saga: it ends the step that its source awaits, or tries an undo once more."""
+    """A transition of an orchestrated saga: it ends the step that its source awaits, or tries an
+    undo once more.
+    """
     at = datetime.fromisoformat(row["created_at"])
     event = f"{row['event']} → {row['target']}"
     word = contract.STEP_BY_STATE.get(row["source"])

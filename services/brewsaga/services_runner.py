@@ -1,7 +1,7 @@
 """Run the five services as processes of this machine, for `up`, the demonstration and the tests.
 
-They are given their whole environment here and nowhere else. Knows the services' names and settings, not their code:
-each is `python -m NAME`.
+They are given their whole environment here and nowhere else. Knows the services' names and
+settings, not their code: each is `python -m NAME`.
 """
 
 import asyncio
@@ -40,7 +40,10 @@ PASSED_ON: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Backing:
-    """Where Kafka and the databases are. `embedded_kafka` is the broker inside the client library."""
+    """Where Kafka and the databases are.
+
+    `embedded_kafka` is the broker inside the client library.
+    """
 
     bootstrap: str
     database_urls: Mapping[str, str]
@@ -71,7 +74,10 @@ class Places:
 def environment(
     service: str, backing: Backing, places: Mapping[str, Places], extra: Mapping[str, str]
 ) -> dict[str, str]:
-    """The whole environment of one service. `extra` (MODE, TOPIC_PREFIX, fault rates, …) goes before all."""
+    """The whole environment of one service.
+
+    `extra` (MODE, TOPIC_PREFIX, fault rates, …) goes before all.
+    """
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     mock = {"KAFKA_GROUP_PROTOCOL": "classic", "KAFKA_FETCH_WAIT_MS": "5"}
     named = {f"{name.upper()}_URL": place.url for name, place in places.items() if name != service}
@@ -105,7 +111,7 @@ async def services_running(
     extra: Mapping[str, str],
     preferred_ports: Mapping[str, int] | None = None,
 ) -> AsyncIterator[dict[str, Places]]:
-    """Start all five, wait until each is ready, yield where they are, stop them whatever happens."""
+    """Start all five, wait until each is ready, yield their places, stop them whatever happens."""
     places = choose_places(preferred_ports or {})
     children: list[Child] = []
     try:
@@ -120,7 +126,10 @@ async def services_running(
 
 
 async def wait_ready(children: Iterable[Child], places: Mapping[str, Places]) -> None:
-    """Wait for every service's /readyz. Raises CommandError where one ends or is not ready in time."""
+    """Wait for every service's /readyz.
+
+    Raises CommandError where one ends or is not ready in time.
+    """
     waiting = {child.name: child for child in children}
     deadline = asyncio.get_running_loop().time() + READY_SECONDS
     async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:

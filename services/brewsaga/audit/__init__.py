@@ -2,7 +2,8 @@
 
     report = await audit({"payment": "postgresql://…", …}, "localhost:9092", "saga-")
 
-It may import the contract, the generated messages, asyncpg and confluent_kafka. What it cannot see it says.
+It may import the contract, the generated messages, asyncpg and confluent_kafka. What it cannot see
+it says.
 """
 
 import asyncio
@@ -19,8 +20,8 @@ __all__ = ["Line", "Report", "Violation", "audit", "judge"]
 async def audit(database_urls: Mapping[str, str], bootstrap: str | None, prefix: str) -> Report:
     """Read the stores and topics that are given and judge them.
 
-    Databases come first: what they call acknowledged must then be found in the topics. Raises what asyncpg and
-    confluent_kafka raise where an address does not answer.
+    Databases come first: what they call acknowledged must then be found in the topics. Raises what
+    asyncpg and confluent_kafka raise where an address does not answer.
     """
     stores = await load(database_urls)
     said = await asyncio.to_thread(read_topics, bootstrap, prefix) if bootstrap else None

@@ -38,7 +38,7 @@ def _net(entries: list[Row]) -> dict[str, dict[str, int]]:
 
 
 def _prices(stores: Stores) -> dict[str, Row]:
-    """The order or, where there is none, the orchestrator's row of each saga: both carry the price."""
+    """The order's row of each saga, else the orchestrator's: both carry the price."""
     return stores.by_saga("saga_state") | stores.by_saga("orders")
 
 
@@ -121,7 +121,7 @@ def nothing_negative(stores: Stores) -> Line:
 
 
 def stock_is_conserved(stores: Stores) -> Line:
-    """14: available + reserved = initial + refills; reserved = what was reserved and not released."""
+    """14: available + reserved = initial + refills; reserved = what moves reserved and kept."""
     found = Findings(14, "available + reserved = initial + refills")
     if why := missing(("inventory",), stores.seen):
         return unseen(found.invariant, found.title, why)
@@ -141,7 +141,9 @@ def stock_is_conserved(stores: Stores) -> Line:
 
 
 def reserved_is_delivered(stores: Stores) -> Line:
-    """15: what is still reserved belongs to delivered orders, when quiet; moves and rows agree always."""
+    """15: what is still reserved belongs to delivered orders, when quiet; moves and rows agree
+    always.
+    """
     found = Findings(15, "rows still reserved belong to SUCCESS")
     why = missing(("inventory", "order", "orchestrator"), stores.seen)
     if why or stores.open_sagas():

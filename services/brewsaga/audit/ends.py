@@ -1,7 +1,7 @@
 """Invariants 1, 2, 4, 6, 7, 8: sagas and their ends. SQL rows and raw records in, lines out.
 
-The legal automaton is written down here a second time on purpose: an audit that asked the code for its own table would
-find that the code agrees with itself.
+The legal automaton is written down here a second time on purpose: an audit that asked the code for
+its own table would find that the code agrees with itself.
 """
 
 from itertools import pairwise
@@ -30,7 +30,10 @@ LEGAL: Final[frozenset[tuple[str, str]]] = frozenset(
         ("COMPENSATING_PAYMENT", FAILED),
     }
 )
-"""Every transition of the contract's table. A state may also be kept (a refused undo, a noted cancel)."""
+"""Every transition of the contract's table.
+
+A state may also be kept (a refused undo, a noted cancel).
+"""
 
 EXCLUDED: Final = (
     ("payment-completed", "payment-failed"),

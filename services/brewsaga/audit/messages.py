@@ -1,4 +1,7 @@
-"""Invariants 17 to 21: what was said agrees with what was stored. SQL rows and raw records in, lines out."""
+"""Invariants 17 to 21: what was said agrees with what was stored.
+
+SQL rows and raw records in, lines out.
+"""
 
 import hashlib
 from datetime import datetime
@@ -90,7 +93,10 @@ NOT_KEPT: Final = "acknowledged outbox rows are not kept (OUTBOX_KEEP=true keeps
 
 
 def same_transaction(stores: Stores) -> Line:
-    """18: an effect and its outbox rows share a transaction: the database's transaction time is equal in both."""
+    """18: an effect and its outbox rows share a transaction.
+
+    The database's transaction time, which both rows have from it, is then equal to the microsecond.
+    """
     found = Findings(18, "an effect and its outbox rows share a transaction")
     since = kept_since(stores)
     if since is None:
@@ -134,7 +140,7 @@ def outbox_is_said(stores: Stores, said: list[Said] | None, prefix: str) -> Line
             text = f"{message_id} was acknowledged and is not in {row['aggregatetype']}"
             found.expect(message_id in records, row["aggregateid"], text)
     since_ms, quiet = since.timestamp() * 1000, stores.open_sagas() == 0
-    # The topics were read after the rows: until all is quiet a record may be newer than what was read.
+    # The topics were read after the rows: until all is quiet a record may be newer than those.
     for record in said if quiet else ():
         known = set(stores.seen) >= {record.topic.said_by}
         if record.message_id and known and record.timestamp_ms >= since_ms:

@@ -1,6 +1,8 @@
-"""What an audit says: one line an invariant, each with how much it looked at, or why it cannot be seen from there.
+"""What an audit says: one line an invariant, each with how much it looked at, or why it cannot be
+seen from there.
 
-A check that looked at nothing proves nothing, so a line without its count does not exist. Knows no store and no topic.
+A check that looked at nothing proves nothing, so a line without its count does not exist. Knows no
+store and no topic.
 """
 
 from collections.abc import Iterable
@@ -13,7 +15,9 @@ VIOLATIONS_PRINTED_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken promise: which invariant (number of the list of guarantees), which saga, what is wrong."""
+    """One broken promise: which invariant (number of the list of guarantees), which saga, what is
+    wrong.
+    """
 
     invariant: int
     saga_id: str
@@ -22,7 +26,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One invariant's result. `unseen` says why it could not be judged; then `looked_at` is empty."""
+    """One invariant's result.
+
+    `unseen` says why it could not be judged; then `looked_at` is empty.
+    """
 
     invariant: int
     title: str
@@ -33,7 +40,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole audit. `quiet` is whether no saga was open, which the invariants of the end need."""
+    """The whole audit.
+
+    `quiet` is whether no saga was open, which the invariants of the end need.
+    """
 
     lines: tuple[Line, ...]
     sagas: int

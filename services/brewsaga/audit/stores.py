@@ -1,7 +1,8 @@
 """Read the five databases as they are, for the audit: plain SQL, no service's code.
 
-The order and orchestrator databases are read first: what they call ended must be found done or undone in the others,
-which are read later, so that a running system gives no false alarm. Every database is read in one snapshot.
+The order and orchestrator databases are read first: what they call ended must be found done or
+undone in the others, which are read later, so that a running system gives no false alarm. Every
+database is read in one snapshot.
 """
 
 from collections import defaultdict
@@ -50,7 +51,7 @@ class Stores:
         """SUCCESS, FAILED or RUNNING of every saga that order or the orchestrator knows."""
         known = {row["saga_id"]: row["status"] for row in self.tables.get("orders", [])}
         states = {row["saga_id"]: row["status"] for row in self.tables.get("saga_state", [])}
-        # An orchestrated saga has ended when order has recorded the end too; without order, when it has ended.
+        # Order records an end last; without order the orchestrator's word counts.
         return states | known
 
     def open_sagas(self) -> int:
@@ -67,7 +68,10 @@ class Stores:
 
 
 async def load(database_urls: Mapping[str, str]) -> Stores:
-    """Read the databases that were given. Raises OSError or asyncpg's errors where one cannot be reached."""
+    """Read the databases that were given.
+
+    Raises OSError or asyncpg's errors where one cannot be reached.
+    """
     tables: dict[str, list[Row]] = {}
     outbox: dict[str, list[Row]] = {}
     dead: dict[str, list[Row]] = {}
@@ -84,10 +88,10 @@ async def _read(url: str, names: Iterable[str]) -> dict[str, list[Row]]:
     connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_SECONDS)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            # Table names are this module's constants; nothing of the outside goes into the text.
-            return {
-                name: [dict(row) for row in await connection.fetch(f"SELECT * FROM {name}")]  # noqa: S608
-                for name in names
-            }
+            read: dict[str, list[Row]] = {}
+            for name in names:
+                statement = f"SELECT * FROM {name}"  # noqa: S608 - one of this module's constants
+                read[name] = [dict(row) for row in await connection.fetch(statement)]
+            return read
     finally:
         await connection.close()
