@@ -15,7 +15,7 @@ from sagakit.shell.ports import Connection
 _COLUMNS: Final = """
     saga_id, customer_id, amount_cents, currency, drink, quantity, deadline, current_step, status,
     last_event, payment_id, reservation_id, shipment_id, failure_reason, cancel_asked, attempts,
-    parked_at, said, say_again_at, version, created_at, updated_at"""
+    parked_at, said, version, created_at, updated_at"""
 
 _BY_IDS: Final = f"SELECT {_COLUMNS} FROM saga_state WHERE saga_id = ANY($1)"  # noqa: S608
 _HISTORY: Final = """

@@ -1,6 +1,7 @@
 """What others' programs say, and what is said to them."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from saga import contract
 from saga.terms import Terms
 from saga.v1 import saga_pb2
 from sagakit.core.deadletters import Poison, Reason
+from sagakit.core.steps import Command
 from unit.orchestrator.stories import (
     AUTHORIZE,
     COMMANDS,
@@ -36,9 +38,9 @@ def test_it_hears_what_the_contract_says() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_carries_the_terms_and_its_action(command: object) -> None:
+def test_a_command_carries_the_terms_and_its_action(command: Command) -> None:
     saga = Story().hear(place(terms=FULL)).row
-    outgoing = write_command(saga, command, "cause")  # type: ignore[arg-type]
+    outgoing = write_command(saga, command, "cause")
     topic = contract.TOPIC_BY_NAME[outgoing.topic]
     assert (outgoing.key, outgoing.type, outgoing.causation_id) == ("s", topic.message, "cause")
     message = getattr(saga_pb2, topic.message).FromString(outgoing.payload)
@@ -47,8 +49,8 @@ def test_a_command_carries_the_terms_and_its_action(command: object) -> None:
     assert message.customer_id == "ada"
     for name, value in (("amount_cents", 350), ("currency", "EUR")):
         assert getattr(message, name, value) == value
-    enum = message.DESCRIPTOR.fields_by_name["action"].enum_type
-    assert enum.values_by_number[message.action].name.endswith(f"_{command.action}")  # type: ignore[attr-defined]
+    enum: Any = message.DESCRIPTOR.fields_by_name["action"].enum_type
+    assert enum.values_by_number[message.action].name.endswith(f"_{command.action}")
 
 
 def test_a_command_without_a_deadline_leaves_it_unset() -> None:
@@ -57,13 +59,19 @@ def test_a_command_without_a_deadline_leaves_it_unset() -> None:
 
 
 def test_replies_are_read() -> None:
-    payment = saga_pb2.PaymentReply(saga_id="s", action=1, ok=True, payment_id="pay-1")
+    payment = saga_pb2.PaymentReply(
+        saga_id="s", action="PAYMENT_ACTION_AUTHORIZE", ok=True, payment_id="pay-1"
+    )
     assert read("orch.payment-reply", payment.SerializeToString()) == ok(AUTHORIZE, "pay-1")
-    refund = saga_pb2.PaymentReply(saga_id="s", action=2, ok=False, reason="try again")
+    refund = saga_pb2.PaymentReply(
+        saga_id="s", action="PAYMENT_ACTION_REFUND", ok=False, reason="try again"
+    )
     assert read("orch.payment-reply", refund.SerializeToString()) == refused(REFUND, "try again")
-    release = saga_pb2.InventoryReply(saga_id="s", action=2, ok=True)
+    release = saga_pb2.InventoryReply(saga_id="s", action="INVENTORY_ACTION_RELEASE", ok=True)
     assert read("orch.inventory-reply", release.SerializeToString()) == ok(RELEASE)
-    shipment = saga_pb2.ShipmentReply(saga_id="s", action=1, ok=True, shipment_id="ship-1")
+    shipment = saga_pb2.ShipmentReply(
+        saga_id="s", action="SHIPMENT_ACTION_SCHEDULE", ok=True, shipment_id="ship-1"
+    )
     assert read("orch.shipment-reply", shipment.SerializeToString()) == ok(SCHEDULE, "ship-1")
 
 
@@ -74,7 +82,9 @@ def test_place_order_of_the_lectures_fields_alone() -> None:
 
 
 def test_what_postgres_cannot_store_is_replaced() -> None:
-    value = saga_pb2.PaymentReply(saga_id="s", action=1, reason="a\0b", payment_id="\0")
+    value = saga_pb2.PaymentReply(
+        saga_id="s", action="PAYMENT_ACTION_AUTHORIZE", reason="a\0b", payment_id="\0"
+    )
     assert "\0" not in repr(read("orch.payment-reply", value.SerializeToString()))
 
 
@@ -88,8 +98,8 @@ def test_what_postgres_cannot_store_is_replaced() -> None:
         ("orch.inventory-reply", b"\x0a\x01s\x10\x63", Reason.UNKNOWN_ACTION),
     ],
 )
-def test_what_cannot_be_read_is_poison(topic: str, value: object, reason: Reason) -> None:
-    payload = value if isinstance(value, bytes) else value.SerializeToString()  # type: ignore[attr-defined]
+def test_what_cannot_be_read_is_poison(topic: str, value: Any, reason: Reason) -> None:
+    payload = value if isinstance(value, bytes) else value.SerializeToString()
     with pytest.raises(Poison) as poison:
         read(topic, payload)
     assert poison.value.reason is reason
