@@ -91,9 +91,6 @@ class Folded(Generic[T, E]):
     effects: list[E] = field(default_factory=list)
     answers: list[Answer[T]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-    steps: list[tuple[Ask, Outcome]] = field(default_factory=list)
-    """What was asked and what came of it, one for each message that changed its row: for counting.
-    """
     duplicates: int = 0
     late: int = 0
 
@@ -120,7 +117,6 @@ def fold(
         else:
             row = evolve(row, event, message, now)
             folded.changed[message.saga_id] = row
-            folded.steps.append((message.ask, row.outcome))
             _add_effect(folded, row, event, judge)
         if row is not None:
             _add_answer(folded, index, row, message, event)
