@@ -1,0 +1,358 @@
+"""Order's SQL and HTTP against a real Postgres, with a runtime that only notes what is said."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+
+from brewsaga.stack import KafkaChoice, StackConfig, ensure_databases, migrate, running
+from order import store_follow, store_orders, wire
+from order.api import Doors, create_app
+from order.batches import Batches, saga_id_of
+from order.domain import Heard
+from order.due import OpenOrders
+from order.follower import Follower
+from order.handler import Timeline
+from order.orchestrator_client import OrchestratorClient
+from order.placing import Draft, Placing
+from order.ports import Limits, utc_now
+from order.store_follow import Report
+from saga.contract import Mode, Outcome
+from saga.terms import Terms
+from saga.v1 import saga_pb2
+from sagakit.core.deadletters import Reason
+from sagakit.shell.ports import Handled, Message, Outgoing, Record
+
+DEADLINE_SECONDS = 30.0
+DB = Path(__file__).parents[2] / "db"
+LIMITS = Limits(max_in_flight=50, resay_after_seconds=0.01, resay_max_seconds=0.02)
+
+
+@pytest.fixture(scope="module")
+def admin_url() -> Iterator[str]:
+    """A Postgres of its own; Kafka is not asked for anything here, so the embedded one will do."""
+    config = replace(StackConfig.from_environment(), kafka=KafkaChoice.EMBEDDED)
+    with running(config) as stack:
+        yield stack.postgres.admin_url
+
+
+@dataclass
+class Said:
+    connection: Any
+    outgoing: list[Outgoing]
+
+    def say(self, outgoing: Sequence[Outgoing]) -> None:
+        self.outgoing.extend(outgoing)
+
+
+@dataclass
+class World:
+    """One test's own database, and the parts of the service over it."""
+
+    pool: asyncpg.Pool
+    outgoing: list[Outgoing] = field(default_factory=list)
+    orchestrator: dict[str, dict[str, Any]] = field(default_factory=dict)
+    orchestrator_is_away: bool = False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Said]:
+        async with self.pool.acquire() as connection, connection.transaction():
+            said: list[Outgoing] = []
+            yield Said(connection, said)
+        self.outgoing += said
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        if self.orchestrator_is_away:
+            raise httpx.ConnectError("refused")
+        if request.method == "GET":
+            saga = self.orchestrator.get(request.url.path.rpartition("/")[2])
+            return httpx.Response(404) if saga is None else httpx.Response(200, json=saga)
+        return httpx.Response(200, json={"sagas": list(self.orchestrator.values())})
+
+    def client(self) -> OrchestratorClient:
+        transport = httpx.MockTransport(self.answer)
+        return OrchestratorClient(httpx.AsyncClient(transport=transport, base_url="http://o"))
+
+    def placing(self, limits: Limits = LIMITS) -> Placing:
+        return Placing(self, limits, clock=utc_now)
+
+    def batches(self) -> Batches:
+        return Batches(self, self.placing(), LIMITS, utc_now)
+
+    def api(self) -> httpx.AsyncClient:
+        batches = self.batches()
+        app = create_app(Doors(self, self.placing(), batches, self.client(), utc_now))
+        transport = httpx.ASGITransport(app=app)
+        return httpx.AsyncClient(transport=transport, base_url="http://order")
+
+    async def hear(self, *heards: Heard) -> Handled:
+        timeline = Timeline(resay_after_seconds=5.0, utc_now=utc_now)
+        messages = [
+            Message(Record(f"choreo.{one.event}", 0, offset, None, b"-"), one)
+            for offset, one in enumerate(heards)
+        ]
+        async with self.pool.acquire() as connection, connection.transaction():
+            return await timeline.handle(connection, messages)
+
+    async def due(self) -> list[Outgoing]:
+        async with self.pool.acquire() as connection, connection.transaction():
+            return (await OpenOrders(LIMITS).due(connection, 100)).outgoing
+
+    async def row(self, saga_id: str) -> asyncpg.Record:
+        return await self.pool.fetchrow("SELECT * FROM orders WHERE saga_id = $1", saga_id)
+
+    async def record(self, report: Report) -> list[store_follow.Ended]:
+        async with self.pool.acquire() as connection:
+            return await store_follow.record(connection, [report])
+
+
+@pytest.fixture
+async def world(admin_url: str) -> AsyncIterator[World]:
+    prefix = f"t{uuid.uuid4().hex[:8]}_"
+    urls = await asyncio.to_thread(ensure_databases, admin_url, prefix, ["order"])
+    await asyncio.to_thread(migrate, admin_url, prefix, DB, ["order"])
+    pool = await asyncpg.create_pool(urls["order"], min_size=1, max_size=4)
+    try:
+        yield World(pool)
+    finally:
+        await pool.close()
+
+
+def open_still(saga_id: str, **changes: Any) -> Report:
+    given = {"cancel_noted": False, "parked": False, **changes}
+    return Report(saga_id, "RUNNING", "AWAITING_SHIPMENT", None, "", **given)
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_placing_writes_a_row_and_says_it(world: World) -> None:
+    async with world.api() as api:
+        key = {"Idempotency-Key": "k"}
+        body = {"mode": "Choreography", "drink": "geisha", "quantity": 2}
+        first = await api.post("/sagas", json=body, headers=key)
+        again = await api.post("/sagas", json=body, headers=key)
+        other = await api.post("/sagas", json={**body, "quantity": 3}, headers=key)
+        assert [one.status_code for one in (first, again, other)] == [202, 200, 409]
+        assert first.json()["saga_id"] == again.json()["saga_id"]
+        assert len(world.outgoing) == 1
+        shown = (await api.get(first.headers["Location"])).json()
+    assert (shown["amount_cents"], shown["owed_by"], shown["step"]) == (1800, "payment", "payment")
+
+
+async def test_a_saga_id_is_a_key_of_its_own(world: World) -> None:
+    placing = world.placing()
+    draft = Draft(Mode.ORCH, "anna", saga_id="s-1")
+    assert (await placing.place(draft)).is_new
+    assert not (await placing.place(draft)).is_new
+
+
+async def test_what_is_out_of_bounds_is_refused_by_name(world: World) -> None:
+    async with world.api() as api:
+        for body, field_name in (
+            ({"mode": "choreo", "drink": "tea"}, "drink"),
+            ({"mode": "choreo", "amount_cents": 0}, "amount_cents"),
+            ({"mode": "choreo", "quantity": 1001}, "quantity"),
+            ({"mode": "choreo", "deadline_seconds": -1}, "deadline_seconds"),
+            ({"mode": "choreo", "customer_id": ""}, "customer_id"),
+            ({"mode": "choreo", "customer_id": "a\0"}, "customer_id"),
+            ({"mode": "choreo", "saga_id": "a b"}, "saga_id"),
+            ({"mode": "neither"}, "mode"),
+            ({"mode": "choreo", "colour": "red"}, "colour"),
+        ):
+            answer = await api.post("/sagas", json=body)
+            assert answer.status_code == 422, body
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.json()["errors"][0]["field"] == field_name
+        large = await api.post("/sagas", content=b"{" + b" " * 70_000)
+        assert large.status_code == 413
+    assert world.outgoing == []
+
+
+async def test_too_much_in_flight_is_refused(world: World) -> None:
+    async with world.api() as api:
+        body = {"mode": "orch", "orders": 50}
+        assert (await api.put("/batches/full", json=body)).status_code == 202
+        pacer = asyncio.create_task(world.batches().run())
+
+        async def placed() -> bool:
+            return bool((await api.get("/batches/full")).json()["placed"] == 50)
+
+        await until(placed)
+        pacer.cancel()
+        answer = await api.post("/sagas", json={"mode": "choreo"})
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "1"
+
+
+async def test_a_batch_goes_on_where_a_process_left_it(world: World) -> None:
+    uid = str(uuid.uuid4())
+    async with world.api() as api:
+        await api.put(f"/batches/{uid}", json={"mode": "choreo", "orders": 30, "rate": 400})
+        for part in (10, 30):
+            pacer = asyncio.create_task(world.batches().run())
+
+            async def reached(number: int = part) -> bool:
+                return bool((await api.get(f"/batches/{uid}")).json()["placed"] >= number)
+
+            await until(reached)
+            pacer.cancel()
+        summary = (await api.get(f"/batches/{uid}")).json()
+        again = await api.put(f"/batches/{uid}", json={"mode": "choreo", "orders": 31})
+    assert again.status_code == 409
+    assert summary["counts"]["running"] == 30
+    assert {one.key for one in world.outgoing} == {saga_id_of(uid, index) for index in range(30)}
+    assert len(world.outgoing) == 30
+
+
+async def test_a_cancelled_batch_places_no_more(world: World) -> None:
+    async with world.api() as api:
+        body = {"mode": "choreo", "orders": 100, "rate_per_second": 0.01}
+        await api.put("/batches/slow", json=body)
+        pacer = asyncio.create_task(world.batches().run())
+
+        async def one_placed() -> bool:
+            return bool((await api.get("/batches/slow")).json()["placed"] == 1)
+
+        await until(one_placed)
+        cancelled = (await api.post("/batches/slow/cancel")).json()
+        pacer.cancel()
+    assert (cancelled["asked_to_cancel"], cancelled["cancel_asked"]) == (1, True)
+    assert saga_pb2.OrderRequested.FromString(world.outgoing[-1].payload).cancel
+
+
+async def test_a_timeline_keeps_the_order_of_hearing_and_counts_repeats(world: World) -> None:
+    placed = await world.placing().place(Draft(Mode.CHOREO, "anna"))
+    steps = ("payment-completed", "inventory-reserved", "shipment-scheduled")
+    await world.hear(*(Heard(placed.saga_id, step, reference=f"r-{step}") for step in steps))
+    again = await world.hear(Heard(placed.saga_id, steps[0]), Heard(placed.saga_id, steps[0]))
+    assert again.duplicates == 2
+    async with world.api() as api:
+        shown = (await api.get(f"/sagas/{placed.saga_id}/timeline")).json()
+    assert [event["event"] for event in shown["events"]] == list(steps)
+    assert [event["repeats"] for event in shown["events"]] == [2, 0, 0]
+    row = await world.row(placed.saga_id)
+    assert (row["status"], row["outcome"], row["version"]) == ("SUCCESS", "completed", 2)
+    assert row["ended_at"] is not None
+
+
+async def test_a_foreign_saga_is_adopted_with_its_past_and_said_again(world: World) -> None:
+    await world.hear(Heard("f-1", "payment-completed"))
+    terms = Terms("ben", 750, "EUR", "", 0, None, "")
+    handled = await world.hear(Heard("f-1", "order-requested", occurred_at=utc_now(), terms=terms))
+    assert handled.dead == []
+    row = await world.row("f-1")
+    assert (row["adopted"], row["current_step"]) == (True, "AWAITING_INVENTORY")
+    other = Heard("f-1", "order-requested", terms=Terms("ben", 751, "EUR"))
+    assert [one.reason for one in (await world.hear(other)).dead] == [Reason.CONTRADICTION]
+
+
+async def test_an_event_of_an_orchestrated_saga_is_a_dead_letter(world: World) -> None:
+    placed = await world.placing().place(Draft(Mode.ORCH, "anna"))
+    handled = await world.hear(Heard(placed.saga_id, "payment-completed"))
+    assert [one.reason for one in handled.dead] == [Reason.OTHER_MODE]
+
+
+async def test_an_open_order_is_said_again_word_for_word(world: World) -> None:
+    draft = Draft(Mode.CHOREO, "anna", drink="geisha", deadline_seconds=60, faults="refund=1")
+    placed = await world.placing().place(draft)
+
+    async def said_twice() -> bool:
+        world.outgoing += await world.due()
+        return len(world.outgoing) >= 3
+
+    await until(said_twice)
+    assert len({one.payload for one in world.outgoing}) == 1
+    async with world.api() as api:
+        assert (await api.post(f"/sagas/{placed.saga_id}/cancel")).status_code == 202
+        await world.hear(Heard(placed.saga_id, "payment-failed", reason="cancelled"))
+        ended = await api.post(f"/sagas/{placed.saga_id}/cancel")
+    assert ended.status_code == 409
+    said = [wire.decode(Record(one.topic, 0, 0, None, one.payload)) for one in world.outgoing]
+    assert said[-1].cancel
+    assert said[-1].occurred_at == said[0].occurred_at
+    await world.pool.execute("UPDATE orders SET say_again_at = now()")
+    assert await world.due() == []
+
+
+async def test_place_order_is_said_again_until_it_is_known_and_the_cancel_noted(
+    world: World,
+) -> None:
+    placing = world.placing()
+    placed = await placing.place(Draft(Mode.ORCH, "anna"))
+
+    async def said_again() -> bool:
+        return bool(await world.due())
+
+    await until(said_again)
+    await world.record(open_still(placed.saga_id))
+    silent = "SELECT say_again_at = 'infinity' FROM orders"
+    assert await world.pool.fetchval(silent)
+    async with world.pool.acquire() as connection:
+        await store_orders.begin_anew(connection, LIMITS.modes, 0.01)
+    assert await world.pool.fetchval(silent)
+    await placing.cancel([placed.saga_id])
+    await world.record(open_still(placed.saga_id))
+    await until(said_again)
+    await world.record(open_still(placed.saga_id, cancel_noted=True, parked=True))
+    assert await world.pool.fetchval(silent)
+    end = Report(placed.saga_id, "FAILED", "DONE", Outcome.COMPENSATED, "cancelled", False, True)
+    assert [one.outcome for one in await world.record(end)] == ["compensated"]
+    assert await world.record(open_still(placed.saga_id)) == []
+    assert (await world.row(placed.saga_id))["status"] == "FAILED"
+
+
+async def test_the_follower_learns_ends_after_an_outage(world: World) -> None:
+    world.orchestrator_is_away = True
+    follower = Follower(world.pool, world.client())
+    following = asyncio.create_task(follower.run())
+    placed = await Placing(world, LIMITS, clock=utc_now, placed=follower.placed).place(
+        Draft(Mode.ORCH, "anna")
+    )
+    async with world.api() as api:
+        told = (await api.get(f"/sagas/{placed.saga_id}/timeline")).json()
+        assert "cannot be reached" in told["note"]
+        world.orchestrator_is_away = False
+        told = (await api.get(f"/sagas/{placed.saga_id}/timeline")).json()
+        assert "does not know this saga yet" in told["note"]
+        world.orchestrator[placed.saga_id] = {
+            "saga_id": placed.saga_id,
+            "status": "FAILED",
+            "current_step": "DONE",
+            "payment_id": "",
+            "failure_reason": "card declined",
+        }
+
+        async def ended() -> bool:
+            return bool((await world.row(placed.saga_id))["outcome"] == "rejected")
+
+        await until(ended)
+        listed = (await api.get("/sagas", params={"status": "FAILED", "mode": "orch"})).json()
+    following.cancel()
+    assert [saga["failure_reason"] for saga in listed["sagas"]] == ["card declined"]
+
+
+async def test_pages_go_through_all_orders_once(world: World) -> None:
+    for number in range(5):
+        await world.placing().place(Draft(Mode.CHOREO, "anna", saga_id=f"s-{number}"))
+    seen, cursor = [], None
+    async with world.api() as api:
+        while True:
+            given = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+            page = (await api.get("/sagas", params=given)).json()
+            seen += [saga["saga_id"] for saga in page["sagas"]]
+            if (cursor := page["next_cursor"]) is None:
+                break
+        assert (await api.get("/sagas?cursor=abc")).status_code == 422
+        assert (await api.get("/sagas?since=never")).status_code == 422
+    assert seen == [f"s-{number}" for number in (4, 3, 2, 1, 0)]
