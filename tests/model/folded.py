@@ -6,11 +6,9 @@ counts must be those of the bare functions.
 
 from dataclasses import dataclass
 
-from model.rules import NOW, Memory, Taken, recall
+from model.rules import NEVER, NOW, Memory, Taken, recall
 from sagakit.core.fold import fold
 from sagakit.core.participant import Ask, Heard, Row
-
-NEVER = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 others.
 """
 
+NEVER = 1_000_000
+"""Parking after so many attempts is parking never."""
+
 PARTICIPANTS = tuple(step.name for step in BREW)
 
 
@@ -79,17 +82,25 @@ class Position(NamedTuple):
 
     key: str
     mark: bool
+    attempts: int = 0
+    parked: bool = False
 
 
 Told = Place | domain.Reply
 
 
-def orchestrate(position: Position | None, told: Told) -> Position | None:
-    """The orchestrator's production decision; attempts and references are abstracted away."""
+def orchestrate(
+    position: Position | None, told: Told, park_after_attempts: int = NEVER
+) -> Position | None:
+    """The orchestrator's production decision; times and references are abstracted away."""
     saga = None if position is None else _stored(position)
+    policy = domain.Policy(park_after_attempts=park_after_attempts)
     heard = domain.PlaceOrder("s", NO_TERMS, told.cancel) if isinstance(told, Place) else told
-    after = domain.decide(saga, heard, NOW, domain.Policy()).saga
-    return None if after is None else Position(after.state, after.cancel_asked)
+    after = domain.decide(saga, heard, NOW, policy).saga
+    if after is None:
+        return None
+    parked = after.parked_at is not None
+    return Position(after.state, after.cancel_asked, after.attempts, parked)
 
 
 def _stored(position: Position) -> domain.Saga:
@@ -102,6 +113,8 @@ def _stored(position: Position) -> domain.Saga:
         updated_at=NOW,
         say_again_at=NOW,
         cancel_asked=position.mark,
+        attempts=position.attempts,
+        parked_at=NOW if position.parked else None,
     )
 
 
@@ -119,7 +132,7 @@ class Rules:
     )
     say: Say = say
     keep: Keep = keep
-    orchestrate: Callable[[Position | None, Told], Position | None] = orchestrate
+    orchestrate: Callable[[Position | None, Told, int], Position | None] = orchestrate
     order_hears: Callable[[str], str | None] = order_hears
     judged_first: bool = False
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from inventory import participant as inventory
 from model.rules import (
+    NEVER,
     NOW,
     PARTICIPANTS,
     PRODUCTION,
@@ -30,9 +31,6 @@ from saga import contract
 from sagakit.core.participant import Ask, Facts, Heard, Outcome, Reply, Word
 from sagakit.core.steps import FAILED, SUCCESS, Answer, Command
 from shipment import participant as shipment
-
-NEVER = 1_000_000
-"""Parking after so many attempts is parking never."""
 
 EFFECTS_MAX = 2
 """Effects are counted up to here: twice is a violation already."""
@@ -109,6 +107,8 @@ class World:
     attempts_remembered: bool = False
     """Count failed undos in orchestration's rows too (there the orchestrator's own count parks)."""
     parks: bool = True
+    retried: bool = True
+    """A person retries what is parked, sooner or later."""
     cancel_travels: bool = False
     """The orchestrator learns of a cancel only by hearing place-order again, and not at once."""
 
@@ -126,6 +126,10 @@ class State(NamedTuple):
     effects: tuple[int, ...]
     network: frozenset[Said]
     used: frozenset[object]
+    insisted: tuple[int, bool] = (0, False)
+    """The orchestrator's count of refused undos, and whether it parked; kept where attempts are
+    capped.
+    """
 
 
 def initial(mode: str) -> State:
@@ -255,6 +259,8 @@ def _owed(world: World, state: State, stock_free: bool) -> Iterator[tuple[str, S
         memory = state.rows[index]
         if memory is None or memory.outcome is not Outcome.OWED:
             continue
+        if memory.parked and not world.retried:
+            continue
         if memory.parked:
             rows = list(state.rows)
             rows[index] = Memory(Outcome.OWED)
@@ -305,7 +311,10 @@ def _order_and_timers(world: World, state: State) -> Iterator[tuple[str, State]]
             yield f"order says {place}", state._replace(network=state.network | {place})
         if state.orchestrator in ENDS:
             yield "order pulls the end", state._replace(order=ENDS[state.orchestrator])
-    commands = command_of(state.orchestrator)
+    _, parked = state.insisted
+    if parked and world.retried:
+        yield "a person retries", state._replace(insisted=(0, False))
+    commands = frozenset() if parked else command_of(state.orchestrator)
     if "command" in world.said_again and not commands <= state.network:
         yield "orchestrator says it again", state._replace(network=state.network | commands)
 
@@ -316,14 +325,20 @@ def _tell(world: World, state: State, told: Told) -> Iterator[tuple[str, State]]
     """
     before = None
     if state.orchestrator is not None:
-        before = Position(state.orchestrator, state.mark)
-    after = world.rules.orchestrate(before, told)
+        before = Position(state.orchestrator, state.mark, *state.insisted)
+    after = world.rules.orchestrate(before, told, _park_after(world))
     if after is not None and after != before:
-        mark = after.mark if world.cancel_travels else state.mark
-        said = command_of(after.key)
+        moved = state.orchestrator != after.key
+        counts = _park_after(world) != NEVER
+        label = f"orchestrator hears {told}: {state.orchestrator} -> {after.key}"
         yield (
-            f"orchestrator hears {told}: {state.orchestrator} -> {after.key}",
-            state._replace(orchestrator=after.key, mark=mark, network=state.network | said),
+            label,
+            state._replace(
+                orchestrator=after.key,
+                mark=after.mark if world.cancel_travels else state.mark,
+                insisted=(after.attempts, after.parked) if counts else (0, False),
+                network=state.network | (command_of(after.key) if moved else frozenset()),
+            ),
         )
 
 

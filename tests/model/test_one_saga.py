@@ -46,6 +46,15 @@ def test_two_failed_attempts_park_and_a_retry_ends_it(mode: str) -> None:
     print(f"{mode}, attempts capped at two: {found.states} states")
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_parked_waits_for_a_person(mode: str) -> None:
+    """Vacuity: parking was reached, and nothing but the retry leads out of it."""
+    found = explore(World(mode, attempts_max=2, attempts_remembered=True, retried=False))
+
+    assert not found.violations
+    assert found.stuck
+
+
 def test_a_cancel_that_has_to_travel_breaks_nothing() -> None:
     """The orchestrator knows of a cancel only from the place-order that carries it."""
     found = explore(World("orch", cancel_travels=True))

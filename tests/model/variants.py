@@ -113,7 +113,7 @@ def _failed_undo_says_not_done(
 # ---------------------------------------------------------------- the orchestrator and order
 
 
-def _unguarded(position: Position | None, told: Told) -> Position | None:
+def _unguarded(position: Position | None, told: Told, _park_after: int) -> Position | None:
     """A reply counts in whatever state the saga is."""
     if position is None or isinstance(told, Place):
         return orchestrate(position, told)
@@ -121,7 +121,7 @@ def _unguarded(position: Position | None, told: Told) -> Position | None:
     return orchestrate(position._replace(key=asked_in), told)
 
 
-def _matches_no_action(position: Position | None, told: Told) -> Position | None:
+def _matches_no_action(position: Position | None, told: Told, _park_after: int) -> Position | None:
     """A reply counts for whatever its participant was asked last."""
     if position is None or isinstance(told, Place):
         return orchestrate(position, told)
@@ -131,7 +131,7 @@ def _matches_no_action(position: Position | None, told: Told) -> Position | None
     return orchestrate(position, domain.Reply("s", awaits, told.answer))
 
 
-def _no_cancel_edges(position: Position | None, told: Told) -> Position | None:
+def _no_cancel_edges(position: Position | None, told: Told, _park_after: int) -> Position | None:
     if position is None or isinstance(told, Place):
         return orchestrate(position, told)
     after = orchestrate(position._replace(mark=False), told)
