@@ -32,7 +32,7 @@ class OrchestratorClient:
         """Where these sagas stand; unknown ones are left out. Comes back early once any has ended.
         Raises Unreachable.
         """
-        body = {"ids": list(saga_ids), "wait_seconds": wait_seconds, "with_history": False}
+        body = {"ids": list(saga_ids), "wait_seconds": wait_seconds, "history": False}
         answer = await self._ask("POST", "/sagas/query", json=body, wait_seconds=wait_seconds)
         try:
             return [_report(saga) for saga in answer["sagas"]]
