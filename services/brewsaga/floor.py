@@ -1,8 +1,9 @@
 """The floor under the benchmark: the rows of completed sagas written straight into Postgres, and
 nothing else.
 
-No Kafka, no decisions, no outbox: one batch a transaction and a database, in the order in which a saga would write them.
-No system that keeps these rows on this Postgres can be faster. Knows the tables, and no service's code.
+No Kafka, no decisions, no outbox: one batch a transaction and a database, in the order in which a
+saga would write them. No system that keeps these rows on this Postgres can be faster. Knows the
+tables, and no service's code.
 """
 
 import time
@@ -57,7 +58,8 @@ async def _order(connection: asyncpg.Connection, mode: Mode, ids: list[str]) -> 
             "shipment-scheduled",
         ):
             await connection.execute(
-                "INSERT INTO order_events (saga_id, event) SELECT id, $2 FROM unnest($1::text[]) id",
+                "INSERT INTO order_events (saga_id, event)"
+                " SELECT id, $2 FROM unnest($1::text[]) id",
                 ids,
                 event,
             )

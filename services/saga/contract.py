@@ -1,8 +1,9 @@
 """Who says what, who hears it, and on which topic: the one list that everything else derives from.
 
-Subscriptions, topic creation, consumer groups, the drawn graph and the vocabulary of steps and ends come from here.
-A leaf: it imports nothing of the project, so that every service, the chart's generator and the tests may read it.
-Source of every name: the contract (10). It must not know how a participant decides.
+Subscriptions, topic creation, consumer groups, the drawn graph and the vocabulary of steps and ends
+come from here. A leaf: it imports nothing of the project, so that every service, the chart's
+generator and the tests may read it. Source of every name: the contract (10). It must not know how a
+participant decides.
 """
 
 import re
@@ -11,11 +12,15 @@ from enum import StrEnum
 from typing import Final
 
 PARTITIONS: Final = 3
-"""Partitions of every topic on one machine; all topics of a mode have the same number, the key is the saga id."""
+"""Partitions of every topic on one machine; all topics of a mode have the same number, the key is
+the saga id.
+"""
 
 DEFAULT_TOPIC_PREFIX: Final = "saga-"
 HOUSE_DRINK: Final = "espresso"
-"""The drink that is meant where a message names none (a foreign participant drops the added fields)."""
+"""The drink that is meant where a message names none (a foreign participant drops the added
+fields).
+"""
 
 SAGA_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 STEP_NAMES: Final = ("payment", "inventory", "shipment")
@@ -23,7 +28,9 @@ UNDO_NAMES: Final = ("release", "refund")
 
 
 class Mode(StrEnum):
-    """The two ways in which a saga runs. The value is the short form of topics, commands and database rows."""
+    """The two ways in which a saga runs. The value is the short form of topics, commands and
+    database rows.
+    """
 
     CHOREO = "choreo"
     ORCH = "orch"
@@ -35,7 +42,9 @@ class Mode(StrEnum):
 
     @classmethod
     def parse(cls, text: str) -> "Mode":
-        """Read any of the three written forms (`choreo`, `choreography`, `Choreography`). Raises ValueError."""
+        """Read any of the three written forms (`choreo`, `choreography`, `Choreography`). Raises
+        ValueError.
+        """
         for mode in cls:
             if text.lower() in (mode.value, mode.long):
                 return mode
@@ -45,7 +54,9 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: its name after the prefix, the protobuf message in it, who says it and who hears it."""
+    """One topic: its name after the prefix, the protobuf message in it, who says it and who hears
+    it.
+    """
 
     name: str
     message: str
@@ -177,6 +188,8 @@ STEPS: Final = (
     StepWord("release", "COMPENSATING_INVENTORY", (SHIPMENT_FAILED,), "inventory"),
     StepWord("refund", "COMPENSATING_PAYMENT", (INVENTORY_FAILED, INVENTORY_RELEASED), "payment"),
 )
-"""In the order in which a saga passes them: a later row is further (choreography's current step)."""
+"""In the order in which a saga passes them: a later row is further (choreography's current
+step).
+"""
 
 STEP_BY_STATE: Final = {word.current_step: word for word in STEPS}

@@ -15,7 +15,9 @@ TEXT_LENGTH_MAX: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What was ordered. `amount_cents` is None where the message says nothing of money; times are UTC."""
+    """What was ordered. `amount_cents` is None where the message says nothing of money; times are
+    UTC.
+    """
 
     customer_id: str = ""
     amount_cents: int | None = None
@@ -46,7 +48,9 @@ def out_of_bounds(terms: Terms) -> str | None:
 
 
 def contradiction(known: Terms, heard: Terms) -> str | None:
-    """Say how `heard` contradicts what is `known` of the saga (rule 10), or None. What is unknown contradicts nothing."""
+    """Say how `heard` contradicts what is `known` of the saga (rule 10), or None. What is unknown
+    contradicts nothing.
+    """
     if (
         known.amount_cents is not None
         and heard.amount_cents is not None

@@ -43,7 +43,7 @@ def test_a_module_a_function_and_a_line_have_a_limit() -> None:
         broken += [
             f"{name_of(path)}:{number} has {len(line)} characters, at most {limit}"
             for number, line in enumerate(path.read_text().splitlines(), start=1)
-            if len(line) > limit
+            if len(line.partition("  # noqa")[0]) > limit
         ]
     assert not broken, "\n".join(broken)
 

@@ -1,1 +1,3 @@
-"""The rules, pure: no I/O, no clock, no chance, no environment. Time and chance come in as arguments."""
+"""The rules, pure: no I/O, no clock, no chance, no environment. Time and chance come in as
+arguments.
+"""

@@ -1,17 +1,20 @@
 """A participant of a saga: one row a saga, one table of what is done and said, for both modes.
 
-A saga's participant moves through few states. It has not heard of the saga (no row), it did its part, it refused, it
-owes an undo, it undid, or it fenced the saga off because the undo came before the do:
+A saga's participant moves through few states. It has not heard of the saga (no row), it did its
+part, it refused, it owes an undo, it undid, or it fenced the saga off because the undo came before
+the do:
 
-    (none) --do--> DONE | REFUSED         DONE --undo--> UNDONE, or OWED while the undo fails (choreography)
+    (none) --do--> DONE | REFUSED         DONE --undo--> UNDONE, or in choreography OWED
     (none) --undo or cancel--> VOID       OWED --own timer--> UNDONE
 
-REFUSED, UNDONE and VOID are final. A *do* acts only where there is no row; an undo acts only on DONE. Whatever else is
-heard is a duplicate or late, changes nothing, and is answered with what is stored (rules 2, 3, 4 of the contract).
-What is impossible by construction: to act twice, to undo what was not done, to act after the undo.
+REFUSED, UNDONE and VOID are final. A *do* acts only where there is no row; an undo acts only on
+DONE. Whatever else is heard is a duplicate or late, changes nothing, and is answered with what is
+stored (rules 2, 3, 4 of the contract). What is impossible by construction: to act twice, to undo
+what was not done, to act after the undo.
 
-`decide` turns a row and what was heard into at most one event, `evolve` applies the event, `answer` says what the row
-says. There is no other place where a participant's state changes. Bounds, faults and stock come in as `Facts`.
+`decide` turns a row and what was heard into at most one event, `evolve` applies the event, `answer`
+says what the row says. There is no other place where a participant's state changes. Bounds, faults
+and stock come in as `Facts`.
 """
 
 from dataclasses import dataclass, replace
@@ -45,7 +48,8 @@ class Ask(Enum):
 class Heard(Generic[T]):
     """One message in the participant's own terms. `mode` is the contract's short form.
 
-    `cancel` marks a do that must not be begun any more; `reason` is the cause of an undo, passed on to who hears of it.
+    `cancel` marks a do that must not be begun any more; `reason` is the cause of an undo, passed on
+    to who hears of it.
     """
 
     saga_id: str
@@ -58,10 +62,11 @@ class Heard(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Row(Generic[T]):
-    """The participant's memory of one saga. `reference` is the id of what was done (`pay-…`), empty where nothing was.
+    """The participant's memory of one saga. `reference` is the id of what was done (`pay-…`), empty
+    where nothing was.
 
-    `occurred_at` is the time of the outcome. `attempts` counts undos that failed. `version` is the stored one, 0 before
-    the first write.
+    `occurred_at` is the time of the outcome. `attempts` counts undos that failed. `version` is the
+    stored one, 0 before the first write.
     """
 
     saga_id: str
@@ -78,10 +83,11 @@ class Row(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the world says at this moment: the database's clock, a fresh reference, and the two judgements.
+    """What the world says at this moment: the database's clock, a fresh reference, and the two
+    judgements.
 
-    `refusal` is why a do would be refused (None: it would succeed); `undo_fails` is whether an undo would fail now.
-    Both are ignored where the tables leave no choice.
+    `refusal` is why a do would be refused (None: it would succeed); `undo_fails` is whether an undo
+    would fail now. Both are ignored where the tables leave no choice.
     """
 
     now: datetime
@@ -169,7 +175,9 @@ def _decide_unknown(heard: Heard[T], facts: Facts) -> Event[T] | None:
 
 
 def _undo(row: Row[T], heard: Heard[T], facts: Facts) -> Event[T]:
-    """In choreography the owed undo keeps its first cause; in orchestration the attempts are counted by who commands."""
+    """In choreography the owed undo keeps its first cause; in orchestration the attempts are
+    counted by who commands.
+    """
     reason = row.reason if row.outcome is Outcome.OWED else heard.reason
     if not facts.undo_fails:
         return Undid(reason)
@@ -187,7 +195,8 @@ def evolve(row: Row[T] | None, event: Event[T], heard: Heard[T], now: datetime) 
                 row, outcome=Outcome.UNDONE, reason=reason, occurred_at=now, parked=False
             )
         case UndoFailed(reason=reason, parked=parked):
-            # Orchestration keeps DONE: the orchestrator insists, and its next command finds the row as it was.
+            # Orchestration keeps DONE: the orchestrator insists, and its next command finds the row
+            # as it was.
             owed = row.mode == "choreo"
             return replace(
                 row,
@@ -239,7 +248,9 @@ class Reply:
 
 
 def announce(row: Row[T]) -> Word | None:
-    """Choreography: the event that says the stored state; None only while an undo is owed (rule 2)."""
+    """Choreography: the event that says the stored state; None only while an undo is owed (rule
+    2).
+    """
     match row.outcome:
         case Outcome.DONE:
             return Word.DONE

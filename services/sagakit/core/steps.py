@@ -1,18 +1,21 @@
 """The orchestrated saga: one tuple of steps, compiled into one table of transitions.
 
-A saga awaits the answer to one command at a time. Forwards it is in AWAITING_<STEP>, backwards in COMPENSATING_<STEP>,
-at the end in DONE with SUCCESS or FAILED. A definite answer moves it; nothing else does (rule 1).
+A saga awaits the answer to one command at a time. Forwards it is in AWAITING_<STEP>, backwards in
+COMPENSATING_<STEP>, at the end in DONE with SUCCESS or FAILED. A definite answer moves it; nothing
+else does (rule 1).
 
     ok       the next step; after the last one SUCCESS
     refused  the nearest earlier step that has a compensation, backwards; if there is none, FAILED
     ok while cancel is asked   as if the next step had refused: this step's own compensation
     ok to a compensation       the next earlier compensation; after the first step's FAILED
 
-A step without a compensation is the *pivot*: once it is done nothing can be undone, so a cancel no longer counts, and
-every step after it must succeed: its refusal is not an answer but a reason to insist. A refused compensation is insisted
-upon likewise (rule 4). Anything that is not the awaited answer has one defined effect: none.
+A step without a compensation is the *pivot*: once it is done nothing can be undone, so a cancel no
+longer counts, and every step after it must succeed: its refusal is not an answer but a reason to
+insist. A refused compensation is insisted upon likewise (rule 4). Anything that is not the awaited
+answer has one defined effect: none.
 
-The table is complete: `transition` looks up and decides nothing. The diagram is generated from the same table.
+The table is complete: `transition` looks up and decides nothing. The diagram is generated from the
+same table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +26,9 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step, read aloud: who, which action, and which action undoes it (None: it cannot be undone)."""
+    """One step, read aloud: who, which action, and which action undoes it (None: it cannot be
+    undone).
+    """
 
     name: str
     action: str
@@ -64,7 +69,9 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A compiled saga. `table` maps (state, answer, cancel asked) to the next state's name; same name means insist."""
+    """A compiled saga. `table` maps (state, answer, cancel asked) to the next state's name; same
+    name means insist.
+    """
 
     states: Mapping[str, State]
     first: str
@@ -73,7 +80,9 @@ class Definition:
     def transition(
         self, state: str, command: Command, answer: Answer, *, cancel_asked: bool
     ) -> State | None:
-        """The next state, or None where this answer is not the one awaited: participant *and* action must match."""
+        """The next state, or None where this answer is not the one awaited: participant *and*
+        action must match.
+        """
         if self.states[state].awaits != command:
             return None
         return self.states[self.table[state, answer, cancel_asked]]
@@ -100,7 +109,9 @@ def compensating(step: Step) -> str:
 
 
 def compile_steps(steps: Sequence[Step]) -> Definition:
-    """Compile the tuple into its table. Raises ValueError for an empty saga or a step named twice."""
+    """Compile the tuple into its table. Raises ValueError for an empty saga or a step named
+    twice.
+    """
     names = [step.name for step in steps]
     if not names or len(set(names)) != len(names):
         message = f"a saga needs at least one step and each name once; got {names}"

@@ -367,7 +367,8 @@ class ConsumerThread:
 
     def _error(self, error: KafkaError) -> None:
         if is_fatal(error):
-            # A wiped broker knows the group no longer: the client gives up, and only a new one joins.
+            # A wiped broker knows the group no longer: the client gives up, and only a new one
+            # joins.
             self._broken = True
         if error.code() != KafkaError._PARTITION_EOF:
             self._complaints.say(str(error))

@@ -1,6 +1,8 @@
-"""What the loop and a service agree on: records in, outgoing messages and dead letters out, one transaction between.
+"""What the loop and a service agree on: records in, outgoing messages and dead letters out, one
+transaction between.
 
-The loop knows nothing of any business; a service knows nothing of consumers, offsets, the outbox or retries.
+The loop knows nothing of any business; a service knows nothing of consumers, offsets, the outbox or
+retries.
 """
 
 from collections.abc import Sequence
@@ -23,7 +25,9 @@ class Conflict(Exception):  # noqa: N818 - named for what the caller does: the w
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One Kafka record. `topic` is without the prefix (`choreo.cup-filled`); `value` None is a tombstone."""
+    """One Kafka record. `topic` is without the prefix (`choreo.cup-filled`); `value` None is a
+    tombstone.
+    """
 
     topic: str
     partition: int
@@ -31,7 +35,9 @@ class Record:
     key: bytes | None
     value: bytes | None
     message_id: str = ""
-    """`ce_id`, empty where the sayer sends no headers: it becomes the causation id of what is said in answer."""
+    """`ce_id`, empty where the sayer sends no headers: it becomes the causation id of what is said
+    in answer.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,9 @@ class Message(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to say. `topic` is without prefix; `publish_at` is None for at once (later: an injected delay)."""
+    """One message to say. `topic` is without prefix; `publish_at` is None for at once (later: an
+    injected delay).
+    """
 
     topic: str
     key: str
@@ -66,10 +74,11 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Handled:
-    """What a batch came to. The loop writes `outgoing` and `dead` in the same transaction as the service's rows.
+    """What a batch came to. The loop writes `outgoing` and `dead` in the same transaction as the
+    service's rows.
 
-    `duplicates` and `late` count messages that changed nothing; `observations` are (metric name, labels, value) that
-    are counted after the commit and never before.
+    `duplicates` and `late` count messages that changed nothing; `observations` are (metric name,
+    labels, value) that are counted after the commit and never before.
     """
 
     outgoing: list[Outgoing] = field(default_factory=list)
@@ -90,25 +99,32 @@ class Handler(Protocol[M]):
     """What it hears, without prefix."""
 
     def decode(self, record: Record) -> M:
-        """Read a record (value neither null, empty nor oversized: the loop saw to it). Raises Poison."""
+        """Read a record (value neither null, empty nor oversized: the loop saw to it). Raises
+        Poison.
+        """
 
-    async def handle(
-        self, connection: Connection, messages: Sequence[Message[M]]
-    ) -> Handled:
-        """Load, decide, write the service's own rows inside the open transaction. Raises Conflict."""
+    async def handle(self, connection: Connection, messages: Sequence[Message[M]]) -> Handled:
+        """Load, decide, write the service's own rows inside the open transaction. Raises
+        Conflict.
+        """
 
     def committed(self, handled: Handled) -> None:
         """Called after COMMIT, before publishing."""
 
 
 class Due(Protocol):
-    """Something said again from Postgres (rule 5): owed undos, awaited commands, orders without an end."""
+    """Something said again from Postgres (rule 5): owed undos, awaited commands, orders without an
+    end.
+    """
 
     name: str
 
     async def due(self, connection: Connection, limit: int) -> Handled:
-        """Inside the open transaction: claim at most `limit` due rows (FOR UPDATE SKIP LOCKED), set when they are due
-        next, and return what is to be said."""
+        """Inside the open transaction: claim at most `limit` due rows (FOR UPDATE SKIP LOCKED), set
+        when they are due next, and return what is to be said.
+        """
 
     async def reset(self, connection: Connection) -> None:
-        """Broker or database came back: the backoff of everything open starts anew (with jitter)."""
+        """Broker or database came back: the backoff of everything open starts anew (with
+        jitter).
+        """
