@@ -208,7 +208,8 @@ def test_a_refused_refund_stays_says_nothing_and_parks() -> None:
     assert story.row.attempts == 2
     assert story.row.parked_at is None
     story.hear(refused(REFUND, "try again"))
-    assert (story.row.attempts, story.row.parked_at) == (3, story.now)
+    assert story.row.attempts == 3
+    assert story.row.parked_at == story.now
     parked = story.row
     story.hear(refused(REFUND, "try again"))
     assert story.saga is parked
@@ -221,7 +222,8 @@ def test_a_parked_saga_moves_when_it_is_done_after_all() -> None:
     story = Story(Policy(park_after_attempts=1)).hear(*NO_COURIER, refused(RELEASE))
     assert story.row.parked_at is not None
     story.hear(ok(RELEASE))
-    assert (story.row.attempts, story.row.parked_at) == (0, None)
+    assert story.row.attempts == 0
+    assert story.row.parked_at is None
     assert story.said[-1] == REFUND
 
 
