@@ -17,7 +17,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from brewsaga.stack import StackConfig, running
 from sagakit.core.deadletters import Poison, Reason
@@ -164,7 +165,7 @@ async def service(place: Place, parts: Parts) -> AsyncIterator[Runtime]:
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it is so."""
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await holds():  # noqa: ASYNC110 - a database has no event
+        while not await holds():
             await asyncio.sleep(0.02)
 
 
@@ -195,7 +196,7 @@ async def test_answers_and_leaves_nothing_behind(place: Place) -> None:
     assert headers["ce_sagaid"] == headers["ce_correlationid"] == key
     assert headers["ce_type"] == b"Echo"
     trace = key.decode().replace("-", "")
-    assert str(headers["traceparent"], "ascii").split("-")[1] == trace
+    assert trace in str(headers["traceparent"])
     connection = await asyncpg.connect(place.url)
     assert await connection.fetchval("SELECT count(*) FROM workers") == 0
     await connection.close()

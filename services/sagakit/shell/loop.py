@@ -100,31 +100,39 @@ class Worker(Generic[M]):
 
     async def _work(self, batch: Batch) -> None:
         if self._cautious_messages > 0:
-            for record in batch.records:
-                await self._work_cautiously(record)
             self._cautious_messages -= len(batch.records)
+            await self._work_cautiously(batch.records)
         else:
             messages, letters = self._read(batch.records)
             await self._settle(messages, letters)
         self._observe_times(batch)
 
-    async def _work_cautiously(self, record: Record) -> None:
-        """Count the attempt before anything is done with the record.
+    async def _work_cautiously(self, records: Sequence[Record]) -> None:
+        """Count attempts before anything is done: what kills the process again and again ends here.
 
-        What kills the process ends here.
+        Most processes die of something else, so a batch of which nothing was in hand when one died
+        is worked on as usual; else it is taken one by one.
         """
 
+        async def known() -> bool:
+            return await workers.were_in_hand(await self._connect(), records)
+
+        one_by_one = len(records) > 1 and await self._persist(known)
+        for portion in [[one] for one in records] if one_by_one else [records]:
+            await self._work_counted(portion)
+
+    async def _work_counted(self, records: Sequence[Record]) -> None:
         async def take() -> int:
-            return await workers.take_in_hand(await self._connect(), record)
+            return await workers.take_in_hand(await self._connect(), records)
 
         attempts = await self._persist(take)
-        if attempts > workers.ATTEMPTS_MAX:
+        if attempts > workers.ATTEMPTS_MAX and len(records) == 1:
             detail = f"a process died {attempts - 1} times with this message in hand"
-            letter = DeadLetter(record, Reason.CRASH_LOOP, detail)
-            await self._put_aside([letter], in_hand=record)
+            letter = DeadLetter(records[0], Reason.CRASH_LOOP, detail)
+            await self._put_aside([letter], in_hand=records)
             return
-        messages, letters = self._read([record])
-        await self._settle(messages, letters, in_hand=record)
+        messages, letters = self._read(records)
+        await self._settle(messages, letters, in_hand=records)
 
     def _read(self, records: Sequence[Record]) -> tuple[list[Message[M]], list[DeadLetter]]:
         messages: list[Message[M]] = []
@@ -148,7 +156,7 @@ class Worker(Generic[M]):
         self,
         messages: Sequence[Message[M]],
         letters: Sequence[DeadLetter],
-        in_hand: Record | None = None,
+        in_hand: Sequence[Record] = (),
     ) -> None:
         """Return once every message is committed as handled or as a dead letter."""
         failures = waits = conflicts = 0
@@ -180,7 +188,7 @@ class Worker(Generic[M]):
         messages: Sequence[Message[M]],
         letters: Sequence[DeadLetter],
         error: Exception,
-        in_hand: Record | None,
+        in_hand: Sequence[Record],
     ) -> None:
         """The batch cannot be handled as a whole.
 
@@ -201,7 +209,7 @@ class Worker(Generic[M]):
         await self._settle(messages[middle:], (), in_hand)
 
     async def _put_aside(
-        self, letters: Sequence[DeadLetter], in_hand: Record | None = None
+        self, letters: Sequence[DeadLetter], in_hand: Sequence[Record] = ()
     ) -> None:
         """Write dead letters, however long it takes: there is nothing else to do with them."""
 
@@ -216,7 +224,7 @@ class Worker(Generic[M]):
         self,
         messages: Sequence[Message[M]],
         letters: Sequence[DeadLetter],
-        in_hand: Record | None,
+        in_hand: Sequence[Record],
     ) -> None:
         runtime, publisher = self._runtime, self._runtime.publisher
         connection = await self._connect()
@@ -230,7 +238,7 @@ class Worker(Generic[M]):
                 mirrors = await dead.insert(connection, self._handler.mode, self._mirror, aside)
                 rows = await runtime.say(connection, [*handled.outgoing, *mirrors])
                 await outbox.settle(connection, ids, keep=runtime.settings.outbox_keep)
-                if in_hand is not None:
+                if in_hand:
                     await workers.put_down(connection, in_hand)
         except BaseException as error:
             publisher.put_back(ids)

@@ -63,6 +63,7 @@ class Publisher:
         self._timers: set[asyncio.TimerHandle] = set()
         self._complaints = Complaints()
         self._broken = False
+        self._cluster = ""
         self._down = asyncio.Event()
         self._down.set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -109,7 +110,7 @@ class Publisher:
     async def wait_healthy(self, timeout_seconds: float) -> bool:
         """Wait until the broker answers; for a process that places orders and ends."""
         deadline = time.monotonic() + timeout_seconds
-        while not self.healthy and time.monotonic() < deadline:  # noqa: ASYNC110 - thread's news
+        while not self.healthy and time.monotonic() < deadline:
             await asyncio.sleep(POLL_EVERY_SECONDS)
         return self.healthy
 
@@ -252,7 +253,10 @@ class Publisher:
 
     async def _poll(self) -> None:
         while True:
-            self._producer.poll(0)
+            try:
+                self._producer.poll(0)
+            except KafkaException as exception:
+                self._error(exception.args[0])
             await asyncio.sleep(POLL_EVERY_SECONDS)
 
     async def _probe(self) -> None:
@@ -262,22 +266,31 @@ class Publisher:
         """
         while True:
             await self._down.wait()
-            if self._broken:
-                self._renew()
             try:
-                await asyncio.to_thread(self._producer.list_topics, timeout=PROBE_TIMEOUT_SECONDS)
-            except KafkaException as exception:
-                self._complaints.say(f"broker does not answer: {exception.args[0]}")
+                if self._broken:
+                    self._renew()
+                cluster = await asyncio.to_thread(self._ask)
+                if self._cluster not in ("", cluster):
+                    # A wiped broker gives our producer's number to another: theirs would pass for
+                    # duplicates of ours.
+                    self._renew()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the broker is asked again
+                self._complaints.say(f"broker does not answer: {error}")
                 await asyncio.sleep(PROBE_EVERY_SECONDS)
                 continue
+            self._cluster = cluster
             self._down.clear()
             self._failed.clear()
             log.info("broker answers")
             for tell in self.recovered:
                 tell()
 
+    def _ask(self) -> str:
+        found = self._producer.list_topics(timeout=PROBE_TIMEOUT_SECONDS)
+        return str(found.cluster_id or "")
+
     def _renew(self) -> None:
-        log.warning("producer failed for good; building a new one")
+        log.warning("building a new producer")
         old, self._producer = self._producer, Producer(self._config)
         old.purge()
         old.flush(

@@ -1,13 +1,15 @@
 """Who works on this database, and what was in hand when a process died: the end of crash loops.
 
 A process writes a row while it works and removes it when it stops in order. A row of a dead process
-that is found at start means an unclean stop: its first messages are then counted before they are
-worked on, and one that has killed three processes is put aside.
+that is found at start means an unclean stop: the first messages are then counted before they are
+worked on, those that were counted before one by one, and one that has killed three processes while
+it was counted is put aside.
 """
 
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid4
@@ -29,12 +31,19 @@ SELECT worker_id, host, pid, seen_at < now() - make_interval(secs => $2) AS late
   FROM workers WHERE mode = $1
 """
 _TAKE: Final = """
-INSERT INTO in_hand (topic, partition, "offset", attempts) VALUES ($1, $2, $3, 1)
+INSERT INTO in_hand (topic, partition, "offset", attempts)
+SELECT topic, partition, at, 1 FROM unnest($1::text[], $2::int[], $3::bigint[])
+    AS taken (topic, partition, at)
     ON CONFLICT (topic, partition, "offset") DO UPDATE SET attempts = in_hand.attempts + 1
 RETURNING attempts
 """
+_KNOWN: Final = """
+SELECT EXISTS (SELECT FROM in_hand JOIN unnest($1::text[], $2::int[], $3::bigint[])
+    AS taken (topic, partition, at) USING (topic, partition) WHERE "offset" = at)
+"""
 _PUT: Final = """
-DELETE FROM in_hand WHERE topic = $1 AND partition = $2 AND "offset" <= $3
+DELETE FROM in_hand USING unnest($1::text[], $2::int[], $3::bigint[]) AS done (topic, partition, at)
+ WHERE in_hand.topic = done.topic AND in_hand.partition = done.partition AND "offset" <= at
 """
 
 log = logging.getLogger(__name__)
@@ -76,7 +85,7 @@ class WorkerRow:
             await connection.execute("DELETE FROM workers WHERE worker_id = ANY($1::uuid[])", dead)
             await connection.execute(_SEEN, self.worker_id, self.mode, self.host, os.getpid())
         if dead:
-            log.warning("a process of this mode died; its first messages are taken one by one")
+            log.warning("a process of this mode died; the first messages are counted before work")
         return bool(dead)
 
     def _is_dead(self, host: str, pid: int, *, late: bool) -> bool:
@@ -99,15 +108,25 @@ class WorkerRow:
             await connection.execute("DELETE FROM workers WHERE worker_id = $1", self.worker_id)
 
 
-async def take_in_hand(connection: Connection, record: Record) -> int:
-    """Count an attempt.
+def _columns(records: Sequence[Record]) -> tuple[list[str], list[int], list[int]]:
+    return (
+        [one.topic for one in records],
+        [one.partition for one in records],
+        [one.offset for one in records],
+    )
 
-    In a transaction of its own, before the work; returns the attempts so far.
-    """
-    attempts: int = await connection.fetchval(_TAKE, record.topic, record.partition, record.offset)
-    return attempts
+
+async def were_in_hand(connection: Connection, records: Sequence[Record]) -> bool:
+    """Whether a process that died had counted any of these."""
+    return bool(await connection.fetchval(_KNOWN, *_columns(records)))
 
 
-async def put_down(connection: Connection, record: Record) -> None:
-    """The work is done, in the same transaction: this record and all before it are out of hand."""
-    await connection.execute(_PUT, record.topic, record.partition, record.offset)
+async def take_in_hand(connection: Connection, records: Sequence[Record]) -> int:
+    """Count an attempt, in a transaction of its own, before the work; returns the most so far."""
+    rows = await connection.fetch(_TAKE, *_columns(records))
+    return max((row[0] for row in rows), default=0)
+
+
+async def put_down(connection: Connection, records: Sequence[Record]) -> None:
+    """Strike out these and all before them: the work is done, in the same transaction."""
+    await connection.execute(_PUT, *_columns(records))
