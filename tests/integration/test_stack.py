@@ -250,6 +250,41 @@ def test_a_taken_port_is_named_with_its_holder_and_the_way_out(tmp_path: Path) -
     assert supervisor.status(tmp_path) is None
 
 
+def test_servers_of_someone_else_are_used_and_left_running(light: Stack, tmp_path: Path) -> None:
+    theirs = StackConfig(
+        tmp_path,
+        external_bootstrap=light.kafka.bootstrap,
+        external_postgres_admin_url=light.postgres.admin_url,
+    )
+    with running(theirs) as stack:
+        assert stack.servers() == {}
+        assert "not started here" in stack.describe()
+        with pytest.raises(StackError, match="not killed from here"):
+            stack.postgres.kill()
+    assert ask(light.postgres.admin_url, "SELECT 1") == 1
+
+
+def test_one_folder_has_one_owner(light: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("brewsaga.stack.stack.OWNER_PATIENCE_SECONDS", 0.0)
+    wanted = StackConfig(light.folder, kafka=KafkaChoice.EMBEDDED)
+    with pytest.raises(StackError, match="another stack runs in"), running(wanted):
+        pass
+
+
+def test_without_a_way_to_the_jars_the_embedded_broker_takes_over_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (closed,) = free_ports(1)
+    monkeypatch.setenv("BREWSAGA_MAVEN_REPOSITORY", f"http://127.0.0.1:{closed}")
+    monkeypatch.setenv("M2_REPO", str(tmp_path / "none"))
+    monkeypatch.setenv("BREWSAGA_CACHE", str(tmp_path / "cache"))
+    with running() as stack:
+        assert "no real one can be had here" in stack.describe()
+    refused = pytest.raises(StackError, match="BREWSAGA_KAFKA=real, but cannot fetch")
+    with refused, running(StackConfig(kafka=KafkaChoice.REAL)):
+        pass
+
+
 def test_the_pinned_jars_are_one_kafka_with_checksums() -> None:
     jars = pinned()
     assert len({jar.name for jar in jars}) == len(jars) > 40

@@ -29,7 +29,12 @@ STOP_PATIENCE_SECONDS = 20.0
 FORMAT_PATIENCE_SECONDS = 60
 HEAP = "512m"
 CONTROLLER_PORT_OFFSET = 10  # of a broker whose own port was chosen by the caller
-JVM_OPTIONS = ("-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+JVM_OPTIONS = (
+    "-XX:+UseG1GC",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+    "-XX:-UsePerfData",  # its file in the system's temporary folder would outlive kill -9
+)
 LOGGING_OPTIONS = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -73,7 +78,8 @@ class RealKafka:
                     f"{self._folder} holds a cluster of {len(known)} brokers"
                     f" and {brokers} were asked for: ask for as many, or remove that folder"
                 )
-            if port in (ANY_FREE_PORT, known[0].port):
+            still_free = all(is_free(place.port) for place in known)
+            if port == known[0].port or (port == ANY_FREE_PORT and still_free):
                 self._places = tuple(known)
                 return
         self._places = tuple(_places(port, brokers))
@@ -90,7 +96,10 @@ class RealKafka:
             list(pool.map(self._prepare, starting))
         for place in starting:
             folder = self._broker_folder(place.node)
-            command = self._command("kafka.Kafka", str(folder / "server.properties"), heap=HEAP)
+            settings = str(folder / "server.properties")
+            # Native libraries are unpacked there, and not where kill -9 would leave them for ever.
+            temporary = f"-Djava.io.tmpdir={folder / 'temporary'}"
+            command = self._command(temporary, "kafka.Kafka", settings, heap=HEAP)
             self._servers[place.node] = self._guard.start(command, folder / "server.log")
         self._wait_until_served()
 
@@ -136,7 +145,7 @@ class RealKafka:
     def _prepare(self, place: BrokerPlace) -> None:
         """Write the settings and, before the first start, format the storage."""
         folder = self._broker_folder(place.node)
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "temporary").mkdir(parents=True, exist_ok=True)
         settings = folder / "server.properties"
         settings.write_text(properties(place, self._places, folder / "log"))
         if (folder / "log" / "meta.properties").exists():
@@ -150,9 +159,9 @@ class RealKafka:
         if answer.returncode != 0:
             raise StackError(f"Kafka cannot format {folder}: {answer.stderr or answer.stdout}")
 
-    def _command(self, main_class: str, *arguments: str, heap: str = "128m") -> list[str]:
+    def _command(self, *arguments: str, heap: str = "128m") -> list[str]:
         memory = (f"-Xms{heap}", f"-Xmx{heap}")
-        classes = ("-cp", f"{self._jars}{os.sep}*", main_class)
+        classes = ("-cp", f"{self._jars}{os.sep}*")
         java = str(self._java.binary)
         return [java, *memory, *JVM_OPTIONS, *LOGGING_OPTIONS, *classes, *arguments]
 

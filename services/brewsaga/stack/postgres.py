@@ -76,7 +76,8 @@ class LocalPostgres:
         self._folder.mkdir(parents=True, exist_ok=True)
         stored = self._folder / "port"
         if port == ANY_FREE_PORT:
-            port = int(stored.read_text()) if stored.exists() else free_ports(1)[0]
+            earlier = int(stored.read_text()) if stored.exists() else ANY_FREE_PORT
+            port = earlier if earlier and is_free(earlier) else free_ports(1)[0]
         stored.write_text(str(port))
         self._port = port
 

@@ -55,12 +55,16 @@ class Identity:
 class Guard:
     """Owns the watchdog; everything that a stack starts is started through it."""
 
-    def __init__(self) -> None:
-        """Start the watchdog, in a session of its own, which Ctrl-C does not reach."""
+    def __init__(self, held: tuple[int, ...] = ()) -> None:
+        """Start the watchdog, in a session of its own, which Ctrl-C does not reach.
+
+        `held` are open files that it inherits and so keeps open until everything has ended.
+        """
         self._lock = threading.Lock()
         self._watchdog = subprocess.Popen(
             [sys.executable, "-P", str(Path(watchdog.__file__)), str(os.getpid())],
             stdin=subprocess.PIPE,
+            pass_fds=held,
             start_new_session=True,
         )
         self._pipe = _standard_input(self._watchdog)

@@ -4,8 +4,10 @@
 `make up`.
 """
 
+import fcntl
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,9 +21,11 @@ from brewsaga.stack.jars import JarsUnavailableError, jars_folder
 from brewsaga.stack.java import OLDEST_JAVA, find_java
 from brewsaga.stack.kafka import RealKafka
 from brewsaga.stack.postgres import ExternalPostgres, LocalPostgres
-from brewsaga.stack.processes import Guard, Server
+from brewsaga.stack.processes import POLL_SECONDS, Guard, Server
 from brewsaga.stack.progress import tell
 
+LOCK_FILE = "owner.lock"
+OWNER_PATIENCE_SECONDS = 12.0
 NOT_STARTED = "the stack was not started: call start() first"
 
 
@@ -80,11 +84,11 @@ class Postgres(Protocol):
 class Stack:
     """A Kafka and a Postgres; each may be killed and started again by itself."""
 
-    def __init__(self, config: StackConfig, folder: Path) -> None:
-        """Nothing runs yet but the watchdog."""
+    def __init__(self, config: StackConfig, folder: Path, lock: int) -> None:
+        """Nothing runs yet but the watchdog, which keeps the folder's lock until all has ended."""
         self.config = config
         self.folder = folder
-        self.guard = Guard()
+        self.guard = Guard(held=(lock,))
         self._postgres: Postgres | None = None
         self._kafka: Kafka | None = None
 
@@ -132,9 +136,17 @@ class Stack:
     def stop(self) -> None:
         """Stop both in order and end the watchdog, which ends what might be left."""
         try:
-            running = [server for server in (self._kafka, self._postgres) if server is not None]
+            chosen = [server for server in (self._kafka, self._postgres) if server is not None]
             with ThreadPoolExecutor(2) as pool:
-                list(pool.map(lambda server: server.stop(), running))
+                list(pool.map(lambda server: server.stop(), chosen))
+        finally:
+            self.guard.close()
+
+    def discard(self) -> None:
+        """Kill both, since their data are thrown away: writing everything once more takes seconds."""
+        try:
+            for server in self.servers().values():
+                server.kill()
         finally:
             self.guard.close()
 
@@ -150,16 +162,41 @@ def running(config: StackConfig | None = None) -> Iterator[Stack]:
         folder.chmod(0o711)  # to be passed through by an unprivileged Postgres; not to be listed
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    stack = Stack(config, folder)
-    try:
-        if temporary:
-            stack.guard.remove_at_end(folder)
-        stack.start()
-        yield stack
-    finally:
-        stack.stop()
-        if temporary:
-            shutil.rmtree(folder, ignore_errors=True)
+    with sole_owner(folder) as lock:
+        stack = Stack(config, folder, lock)
+        try:
+            if temporary:
+                stack.guard.remove_at_end(folder)
+            stack.start()
+            yield stack
+        finally:
+            if temporary:
+                stack.discard()
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                stack.stop()
+
+
+@contextmanager
+def sole_owner(folder: Path) -> Iterator[int]:
+    """Be the only owner of a stack's folder, for the length of a block; the lock's descriptor.
+
+    A crashed owner's watchdog holds the lock until nothing is left, and is waited for a little.
+    """
+    deadline = time.monotonic() + OWNER_PATIENCE_SECONDS
+    with (folder / LOCK_FILE).open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise StackError(
+                        f"another stack runs in {folder}: end it with `down`, or use another folder"
+                    ) from error
+                time.sleep(POLL_SECONDS)
+            else:
+                break
+        yield lock.fileno()
 
 
 def _choose_kafka(config: StackConfig, guard: Guard, folder: Path) -> Kafka:

@@ -5,7 +5,6 @@ Whatever ends the supervisor itself, its watchdog ends the servers.
 """
 
 import dataclasses
-import fcntl
 import json
 import os
 import shutil
@@ -23,7 +22,7 @@ from brewsaga.stack import watchdog
 from brewsaga.stack.config import KafkaChoice, StackConfig, StackError
 from brewsaga.stack.processes import Identity, own_environment
 from brewsaga.stack.progress import tell
-from brewsaga.stack.stack import Stack
+from brewsaga.stack.stack import Stack, sole_owner
 from brewsaga.stack.state import StackState, read_state, remove_state, write_state
 
 UP_PATIENCE_SECONDS = 180.0  # a first start downloads 45 MB
@@ -31,7 +30,6 @@ DOWN_PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_FILE = "supervisor.log"
 DETACHED = '"$@" >>"$0" 2>&1 & echo $!'
-LOCK_FILE = "supervisor.lock"
 SIGNALS = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT}
 
 
@@ -90,15 +88,11 @@ def status(data_dir: Path) -> StackState | None:
 def supervise(config: StackConfig) -> None:
     """Be the supervisor: start all, and hold it until told to stop; in a process of its own."""
     folder = _folder(config)
-    with (folder / LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StackError(f"another supervisor holds {folder}") from error
+    with sole_owner(folder) as lock:
         heard: SimpleQueue[int] = SimpleQueue()
         for sign in SIGNALS:  # handlers and not a mask, which the servers would inherit
             signal.signal(sign, lambda number, _frame: heard.put(number))
-        stack = Stack(config, folder)
+        stack = Stack(config, folder, lock)
         try:
             _serve(stack, folder, heard)
         finally:
@@ -135,7 +129,7 @@ def _identities(stack: Stack) -> dict[str, Identity]:
 
 
 def _spawn(config: StackConfig, folder: Path) -> Identity:
-    """Start a supervisor that is nobody's child and has a session of its own, its words in a log."""
+    """Start a supervisor that is nobody's child, in a session of its own, with a log."""
     command = [sys.executable, "-m", "brewsaga.stack", "supervise", encode(config)]
     answer = subprocess.run(
         ["/bin/sh", "-c", DETACHED, str(folder / LOG_FILE), *command],

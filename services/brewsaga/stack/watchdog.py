@@ -62,8 +62,14 @@ def watch(descriptor: int, owner: int) -> None:
     named: dict[int, float] = {}
     folders: list[str] = []
     pending = b""
-    while os.getppid() == owner:
-        readable, _, _ = select.select([descriptor], [], [], LOOK_EVERY_SECONDS)
+    while True:
+        orphaned = (
+            os.getppid() != owner
+        )  # asked first: what the owner still wrote is then read below
+        patience = 0.0 if orphaned else LOOK_EVERY_SECONDS
+        readable, _, _ = select.select([descriptor], [], [], patience)
+        if not readable and orphaned:
+            break
         if not readable:
             continue
         data = os.read(descriptor, 65_536)
