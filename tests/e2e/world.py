@@ -1,0 +1,169 @@
+"""One scenario's world: own databases and topics on the session's stack, our services as children.
+
+Each service can be killed and started again with the same environment. It must not know how a
+service decides.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import httpx
+
+from brewsaga.audit import Report, audit
+from brewsaga.processes import Child, stop
+from brewsaga.services_runner import Backing, Places, choose_places, environment, wait_ready
+from brewsaga.stack import Stack, ensure_databases, ensure_topics, is_embedded, migrate
+from saga import contract
+
+DATABASE_FOLDER: Final = Path(__file__).resolve().parents[2] / "db"
+POLL_SECONDS: Final = 0.2
+END_SECONDS: Final = 180.0
+"""No speed check: how long a saga may stay open before the test says that it hangs."""
+
+
+def count_from_environment(name: str, default: int) -> int:
+    """A size of a test that a longer run raises."""
+    return int(os.environ.get(name, default))
+
+
+async def until(what: str, ask: Any, seconds: float = END_SECONDS) -> Any:
+    """Ask until the answer is true, and return it; what cannot be asked now is asked again."""
+    deadline = time.monotonic() + seconds
+    answer: Any = None
+    while True:
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            answer = await ask()
+            if answer:
+                return answer
+        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
+        await asyncio.sleep(POLL_SECONDS)
+
+
+@dataclass(slots=True)
+class World:
+    """Databases, topics and processes of one scenario."""
+
+    stack: Stack
+    prefix: str
+    urls: Mapping[str, str]
+    logs: Path
+    extra: Mapping[str, str]
+    places: dict[str, Places] = field(default_factory=lambda: choose_places({}))
+    children: dict[str, Child] = field(default_factory=dict)
+
+    @property
+    def bootstrap(self) -> str:
+        return self.stack.kafka.bootstrap
+
+    # ------------------------------------------------------------ processes
+
+    async def start(self, services: Iterable[str] = contract.DATABASES) -> None:
+        """Start those services that do not run, and wait until each is ready."""
+        embedded = await asyncio.to_thread(is_embedded, self.bootstrap)
+        backing = Backing(self.bootstrap, self.urls, embedded)
+        fresh: list[Child] = []
+        for service in services:
+            given = environment(service, backing, self.places, self.extra)
+            command = [sys.executable, "-m", service]
+            child = Child.start(service, command, given, self.logs / f"{service}.log")
+            self.children[service] = child
+            fresh.append(child)
+        await wait_ready(fresh, self.places)
+
+    def kill(self, services: Sequence[str]) -> None:
+        """Kill -9, all at the same moment, and reap."""
+        for service in services:
+            self.children[service].process.kill()
+        for service in services:
+            self.children.pop(service).process.wait()
+
+    async def end(self) -> None:
+        await stop(list(self.children.values()))
+
+    # ------------------------------------------------------------ questions
+
+    async def rows(self, service: str, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Ask one service's database."""
+        connection = await asyncpg.connect(self.urls[service], timeout=10)
+        try:
+            return list(await connection.fetch(query, *arguments))
+        finally:
+            await connection.close()
+
+    async def by_saga(self, service: str, table: str, saga_ids: Sequence[str]) -> dict[str, Any]:
+        """The rows of these sagas."""
+        query = f"SELECT * FROM {table} WHERE saga_id = ANY($1::text[])"  # noqa: S608 - own words
+        return {row["saga_id"]: row for row in await self.rows(service, query, list(saga_ids))}
+
+    async def ends(self, mode: str, saga_ids: Sequence[str], *, by_order: bool) -> dict[str, str]:
+        """Wait until each has ended, and say how: as order knows it, or the orchestrator."""
+        service, table = ("order", "orders") if by_order else ("orchestrator", "saga_state")
+
+        async def ended() -> dict[str, str] | None:
+            found = await self.by_saga(service, table, saga_ids)
+            done = {s: r["status"] for s, r in found.items() if r["status"] != "RUNNING"}
+            return done if len(done) == len(saga_ids) else None
+
+        answer: dict[str, str] = await until(f"{len(saga_ids)} {mode} sagas ended", ended)
+        return answer
+
+    async def open_steps(self) -> Counter[str]:
+        """How many are open in each step; orchestrated ones as the orchestrator sees it."""
+        query = "SELECT current_step AS step FROM {} WHERE status = 'RUNNING' {}"
+        choreo = await self.rows("order", query.format("orders", "AND mode = 'choreo'"))
+        orch = await self.rows("orchestrator", query.format("saga_state", ""))
+        return Counter(row["step"] for row in [*choreo, *orch])
+
+    async def place(self, orders: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Place orders through our order service's API; their saga ids."""
+        url = self.places["order"].url + "/sagas"
+        async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
+            saga_ids = []
+            for order in orders:
+                key = {"Idempotency-Key": uuid.uuid4().hex}
+                answer = await client.post(url, json=dict(order), headers=key)
+                assert answer.is_success, answer.text
+                saga_ids.append(answer.json()["saga_id"])
+        return saga_ids
+
+    async def audit(self, *, topics: bool = True) -> Report:
+        """The verdict on everything that this scenario stored and said."""
+        return await audit(self.urls, self.bootstrap if topics else None, self.prefix)
+
+
+@asynccontextmanager
+async def world(
+    stack: Stack,
+    logs: Path,
+    *,
+    services: Iterable[str] = contract.DATABASES,
+    prefix: str | None = None,
+    **extra: str,
+) -> AsyncIterator[World]:
+    """A fresh world in which these services of ours run until the end of the block."""
+    drawn = uuid.uuid4().hex[:8]
+    prefix = prefix or f"e2e-{drawn}-"
+    admin, databases = stack.postgres.admin_url, f"e2e_{drawn}_"
+    urls = await asyncio.to_thread(ensure_databases, admin, databases)
+    await asyncio.to_thread(migrate, admin, databases, DATABASE_FOLDER)
+    await asyncio.to_thread(
+        ensure_topics, stack.kafka.bootstrap, contract.all_topics(prefix), contract.PARTITIONS
+    )
+    given = {"TOPIC_PREFIX": prefix, "LOG_FORMAT": "text", "MODE": "both", **extra}
+    here = World(stack, prefix, urls, logs, given)
+    try:
+        await here.start(services)
+        yield here
+    finally:
+        await here.end()
