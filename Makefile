@@ -116,10 +116,12 @@ doctor: $(READY) ## Say what can be reached, and what to do if not
 
 # ---------------------------------------------------------------- what is generated
 
-generate: $(READY) ## Write what is generated: the messages
+generate: $(READY) ## Write what is generated: the messages and the README's graphs
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=services --pyi_out=services proto/saga/v1/saga.proto
+	$(BREWSAGA) graphs --write README.md
 
 verify: $(READY) ## Compare what is generated with what is committed
+	@$(BREWSAGA) graphs --write README.md --check
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
 	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"

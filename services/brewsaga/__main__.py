@@ -240,6 +240,27 @@ def saga_list(
     _run(run(url, limit))
 
 
+@app.command("graphs")
+def graphs(
+    write: Annotated[str, typer.Option(help="File to put them into; printed without.")] = "",
+    check: Annotated[bool, typer.Option("--check", help="Fail where the file differs.")] = False,
+) -> None:
+    """Draw both modes from the tables that the services run by."""
+    from pathlib import Path
+
+    from brewsaga import graphs as drawn
+
+    if not write:
+        print(drawn.choreography() + "\n" + drawn.orchestration(), end="")
+        return
+    text = Path(write).read_text(encoding="utf-8")
+    if check and drawn.filled(text) != text:
+        message = f"the graphs in {write} differ from the tables"
+        raise CommandError(message, f"brewsaga graphs --write {write}")
+    if not check:
+        drawn.write(Path(write))
+
+
 def _say_error(text: str, next_step: str) -> None:
     print(f"error: {text}\nnext: {next_step}", file=sys.stderr)
 

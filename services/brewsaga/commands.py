@@ -5,6 +5,7 @@ Knows the API and how to draw.
 
 import asyncio
 import json
+import os
 import sys
 import uuid
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from brewsaga import render
 from brewsaga.api_client import Json, OrderApi, order_api
 from brewsaga.errors import Exit
 from brewsaga.waiting import ASK_AGAIN_SECONDS, exit_code, is_settled, wait_for_ends
-from saga.contract import Mode
+from saga.contract import DEFAULT_TOPIC_PREFIX, ORDER_REQUESTED, PLACE_ORDER, Mode
 
 LIST_COLUMNS: Final = ("saga", "mode", "status", "step", "outcome", "reason", "created")
 STATE_COLUMNS: Final = (
@@ -79,7 +80,8 @@ async def place(url: str, request: PlaceRequest) -> Exit:
 
 
 async def _place_one(api: OrderApi, mode: Mode, order: Json) -> str:
-    topic = "choreo.order-requested" if mode is Mode.CHOREO else "orch.place-order"
+    said = ORDER_REQUESTED if mode is Mode.CHOREO else PLACE_ORDER
+    topic = os.environ.get("TOPIC_PREFIX", DEFAULT_TOPIC_PREFIX) + said.name
     placed = await api.place({**order, "mode": mode.value}, str(uuid.uuid4()))
     answer = await api.saga(placed["saga_id"])
     amount = f"{answer['amount_cents'] / 100:.2f} {answer['currency']}"
