@@ -83,9 +83,6 @@ BUSINESS: Final = (
         known=tuple((mode, "one_end") for mode in MODES),
     ),
     Declaration(
-        "late_events_total", "counter", "Messages that came too late to count.", ("mode", "topic")
-    ),
-    Declaration(
         "store_collect_errors_total", "counter", "Gauges that could not be read.", ("service",)
     ),
     Declaration(

@@ -21,7 +21,7 @@ from sagakit.core.deadletters import Poison, Reason
 from sagakit.shell import dead, outbox, workers
 from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, is_lost, passes
 from sagakit.shell.kafka_client import Batch, ConsumerThread
-from sagakit.shell.metrics import SEVERAL
+from sagakit.shell.metrics import MODE_WORDS, SEVERAL
 from sagakit.shell.ports import (
     Conflict,
     Connection,
@@ -312,6 +312,10 @@ class Worker(Generic[M]):
                 counts[topic] -= handled.duplicates
             labels = (service, topic, "duplicate")
             observe("messages_processed_total", labels, handled.duplicates)
+        if handled.late:
+            topic = next(iter(counts)) if len(counts) == 1 else SEVERAL
+            mode = MODE_WORDS[self._handler.mode]
+            observe("late_events_total", (mode, topic), handled.late)
         for topic, count in counts.items():
             if count > 0:
                 observe("messages_processed_total", (service, topic, "ok"), count)

@@ -26,6 +26,9 @@ SEVERAL: Final = "several"
 """The topic label where a batch of several topics held duplicates: the handler counts them
 together."""
 
+MODE_WORDS: Final = {"choreo": "choreography", "orch": "orchestration"}
+"""Metrics use the long form of a mode."""
+
 Kind = Literal["counter", "gauge", "histogram"]
 SECONDS: Final = (
     0.001,
@@ -84,6 +87,12 @@ LOOP: Final = (
         "counter",
         "Messages put aside, with the cause.",
         (*_TOPIC, "reason"),
+    ),
+    Declaration(
+        "late_events_total",
+        "counter",
+        "Messages that came too late to count; those of a batch with several topics together.",
+        ("mode", "topic"),
     ),
     Declaration(
         "outbox_pending_messages",
