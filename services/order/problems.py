@@ -45,6 +45,7 @@ def install(app: FastAPI) -> None:
     for kind in (
         asyncpg.PostgresConnectionError,
         asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
         asyncpg.InterfaceError,
         OSError,
     ):

@@ -176,6 +176,12 @@ async def test_what_is_out_of_bounds_is_refused_by_name(world: World) -> None:
             assert answer.json()["errors"][0]["field"] == field_name
         large = await api.post("/sagas", content=b"{" + b" " * 70_000)
         assert large.status_code == 413
+
+        async def in_pieces() -> AsyncIterator[bytes]:
+            for _ in range(70):
+                yield b" " * 1_000
+
+        assert (await api.post("/sagas", content=in_pieces())).status_code == 413
     assert world.outgoing == []
 
 
@@ -244,6 +250,21 @@ async def test_a_timeline_keeps_the_order_of_hearing_and_counts_repeats(world: W
     row = await world.row(placed.saga_id)
     assert (row["status"], row["outcome"], row["version"]) == ("SUCCESS", "completed", 2)
     assert row["ended_at"] is not None
+
+
+async def test_a_timeline_is_printed_as_it_grows(world: World) -> None:
+    lines: list[str] = []
+    timeline = Timeline(resay_after_seconds=5.0, utc_now=utc_now, print_line=lines.append)
+    for event, reason in (("payment-completed", ""), ("inventory-failed", "out of stock")):
+        record = Record(f"choreo.{event}", 0, 0, None, b"-")
+        async with world.pool.acquire() as connection, connection.transaction():
+            heard = Heard("s-1", event, reason=reason)
+            handled = await timeline.handle(connection, [Message(record, heard)])
+        timeline.committed(handled)
+    assert lines == [
+        "TIMELINE saga=s-1 payment-completed",
+        "TIMELINE saga=s-1 payment-completed > inventory-failed (out of stock)",
+    ]
 
 
 async def test_a_foreign_saga_is_adopted_with_its_past_and_said_again(world: World) -> None:
