@@ -132,7 +132,7 @@ def open_still(saga_id: str, **changes: Any) -> Report:
 
 async def until(condition: Any) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await condition():  # noqa: ASYNC110 - rows in a database ring no bell
+        while not await condition():
             await asyncio.sleep(0.01)
 
 
