@@ -40,7 +40,7 @@ def passes(error: BaseException) -> bool:
     # InterfaceError: the driver found the connection closed under it. ValueErrors among them are
     # our own mistakes.
     if isinstance(error, asyncpg.InterfaceError):
-        return not isinstance(error, ValueError)
+        return not isinstance(error, ValueError) and "another operation" not in str(error)
     return isinstance(error, OSError | asyncio.TimeoutError | asyncpg.InternalClientError)
 
 

@@ -61,3 +61,5 @@ def configure(service: str, log_format: Literal["json", "text"], level: str = "I
     root.setLevel(level)
     for talkative in ("asyncio", "uvicorn.access", "httpx", "httpcore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # A traceback a second while the database is away; the loop says it once.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
