@@ -83,7 +83,7 @@ _SAY_AGAIN: Final = f"""
     UPDATE saga_state SET said = said + 1,
         say_again_at = clock_timestamp() + make_interval(
             secs => least($3::float8, $2::float8 * 2 ^ least(said, 30))
-                * (0.75 + 0.5 * random()))
+                * (0.75 + 0.25 * random()))
     FROM due WHERE saga_id = due_id
     RETURNING {_names((*_KEPT, *_MOVING))}"""  # noqa: S608
 _SAY_SOON: Final = """

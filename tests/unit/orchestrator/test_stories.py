@@ -221,9 +221,9 @@ def test_a_refused_refund_stays_says_nothing_and_parks() -> None:
 def test_a_parked_saga_moves_when_it_is_done_after_all() -> None:
     story = Story(Policy(park_after_attempts=1)).hear(*NO_COURIER, refused(RELEASE))
     assert story.row.parked_at is not None
-    story.hear(ok(RELEASE))
-    assert story.row.attempts == 0
-    assert story.row.parked_at is None
+    moved = story.hear(ok(RELEASE)).row
+    assert moved.attempts == 0
+    assert moved.parked_at is None
     assert story.said[-1] == REFUND
 
 
