@@ -56,7 +56,7 @@ def is_lost(connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> b
 
 
 async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Nothing to reset.
+    """Reset nothing.
 
     No session state is ever used, and the default costs a round trip a release.
     """

@@ -1,6 +1,4 @@
-"""Dead letters: the table is the truth.
-
-The topic of the same name a mirror for those who watch Kafka.
+"""Dead letters: the table is the truth, the topic a mirror for those who watch Kafka.
 
 Also what no handler need look at: records without a value, empty ones, and ones that are too large
 to be read.

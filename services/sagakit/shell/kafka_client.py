@@ -230,9 +230,9 @@ class ConsumerThread:
             self._next, self._paused, self._blocked_since = Batch(), False, None
 
     def _turn(self, consumer: Consumer) -> None:
-        """Poll once. A batch that finds the loop busy waits here.
+        """Poll once.
 
-        And is filled up when its turn comes.
+        A batch that finds the loop busy waits here, and is filled up when its turn comes.
         """
         now = self.polled_at = time.monotonic()
         if self._broken:

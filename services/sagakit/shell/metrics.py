@@ -1,6 +1,6 @@
-"""What the loop counts.
+"""What the loop counts, and how any metric is declared.
 
-And how any metric is declared: plain data first, one registry a process built from it.
+Plain data first, one registry a process built from it.
 
 A service passes further declarations; observations come as (name, label values, value). No id is
 ever a label.

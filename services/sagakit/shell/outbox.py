@@ -47,9 +47,9 @@ class OutboxRow(NamedTuple):
 
 
 def message_ids(count: int) -> list[str]:
-    """Time-ordered ids (UUID version 7.
+    """Time-ordered ids, UUID version 7.
 
-    Milliseconds, a counter within the call, 62 random bits).
+    Milliseconds, a counter within the call, 60 random bits.
     """
     milliseconds = time.time_ns() // 1_000_000
     head = f"{milliseconds:012x}"

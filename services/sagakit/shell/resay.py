@@ -1,6 +1,6 @@
-"""Says again, from Postgres.
+"""Says again, from Postgres, what has no answer yet (rule 5).
 
-What has no answer yet (rule 5): for ever, patiently, and never in a storm.
+For ever, patiently, and never in a storm.
 
 What is due is a service's affair; this module knows when to ask, how much at most, and when the
 waiting starts anew.

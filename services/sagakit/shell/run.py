@@ -1,6 +1,4 @@
-"""Runs a service: opens what it needs.
-
-Starts its loops, its API and its tasks, and stops them in order on SIGTERM.
+"""Runs a service: starts its loops, API and tasks, and stops them in order on SIGTERM.
 
 A service's `__main__` builds a `ServiceSpec` and calls `serve`. Tests and command lines that only
 say things use `open_runtime`, which has no consumer.
@@ -149,10 +147,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _wind_down(running: Running, loops: Sequence[asyncio.Task[None]]) -> None:
-    """No new work, then the batch in hand.
-
-    Offsets, what is in flight, and last the workers' rows.
-    """
+    """No new work; then the batch in hand, offsets, what is in flight, and last the workers' rows."""
     for task in running.tasks:
         task.cancel()
     await asyncio.gather(*running.tasks, return_exceptions=True)
@@ -265,7 +260,7 @@ async def _http(running: Running) -> AsyncIterator[None]:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     deadline = time.monotonic() + STOP_SECONDS
     # uvicorn tells of its start by a flag alone.
-    while not (server.started or serving.done()) and time.monotonic() < deadline:  # noqa: ASYNC110
+    while not (server.started or serving.done()) and time.monotonic() < deadline:
         await asyncio.sleep(0.01)
     if serving.done():
         serving.result()

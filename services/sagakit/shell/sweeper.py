@@ -1,6 +1,6 @@
 """Publishes what was committed and not acknowledged.
 
-After a crash, an outage, a full queue, a failed delivery.
+That is: after a crash, an outage, a full queue, a failed delivery.
 
 One sweeper a database at a time, by an advisory lock that is taken anew at each sweep. A second one
 would be harmless: a message said twice is answered by what is stored.
