@@ -22,6 +22,7 @@ app = typer.Typer(
     help="Sagas over Kafka that lose nothing, in choreography and in orchestration.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # plain help: drawing it costs more than all the rest
     pretty_exceptions_enable=False,
 )
 

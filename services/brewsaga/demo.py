@@ -78,6 +78,8 @@ def demo(count: int, seed: str, *, keep: bool) -> Exit:
     folder.chmod(0o711)  # to be passed through by an unprivileged Postgres
     try:
         with stopped_by_signals(), running(StackConfig.from_environment(folder)) as stack:
+            if not keep:
+                stack.guard.remove_at_end(folder)  # also when this process is killed
             print(stack.describe(), flush=True)
             ready = backing.prepare(stack.kafka.bootstrap, stack.postgres.admin_url, PREFIX)
             return asyncio.run(_show(ready, folder, count, seed))

@@ -1,6 +1,6 @@
 """Draw both ways of the saga from the tables that the services run by, for the README.
 
-The tables are the only source: what is drawn cannot differ from what is done. Draws, and starts nothing.
+The tables are the only source: what is drawn cannot differ from what is done. Starts nothing.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ def _state(name: str) -> str:
 
 
 def filled(text: str) -> str:
-    """The text with both graphs put between their marks. Raises ValueError where a mark is missing."""
+    """The text with both graphs between their marks. Raises ValueError where a mark is missing."""
     for name, graph in (("choreography", choreography()), ("orchestration", orchestration())):
         begin = BEGIN.format(name=name)
         before, found, rest = text.partition(begin)
