@@ -147,7 +147,7 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 async def _wind_down(running: Running, loops: Sequence[asyncio.Task[None]]) -> None:
-    """No new work; then the batch in hand, offsets, what is in flight, and last the workers' rows."""
+    """No new work; then the batch in hand, offsets, what is in flight; last the workers' rows."""
     for task in running.tasks:
         task.cancel()
     await asyncio.gather(*running.tasks, return_exceptions=True)
