@@ -205,6 +205,7 @@ class LocalPostgres:
             "max_connections": MAX_CONNECTIONS,
             "fsync": "on",
             "shared_buffers": "128MB",
+            "dynamic_shared_memory_type": "mmap",  # in the data folder: none is left elsewhere
             "password_encryption": "scram-sha-256",
             "log_min_messages": "warning",
         }
