@@ -28,7 +28,7 @@ from saga import contract
 
 DATABASE_FOLDER: Final = Path(__file__).resolve().parents[2] / "db"
 POLL_SECONDS: Final = 0.2
-END_SECONDS: Final = 180.0
+END_SECONDS: Final = 300.0
 """No speed check: how long a saga may stay open before the test says that it hangs."""
 
 
