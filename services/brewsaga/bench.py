@@ -1,10 +1,11 @@
 """The two numbers that later work is held against: sagas a second when saturated, and latency at
 one in flight.
 
-Each mode is measured on a stack of its own folder and ports. A saga has ended when order has recorded the end: both
-figures are read from order's table (`created_at` to `ended_at`), never from a client's clock. Beside them stands the
-floor: the rows of the same number of completed sagas written straight into the same Postgres, in batches, in the same run.
-CPU is that of the five services and of Postgres; Kafka's is said apart.
+Each mode is measured on a stack of its own folder and ports. A saga has ended when order has
+recorded the end: both figures are read from order's table (`created_at` to `ended_at`), never from
+a client's clock. Beside them stands the floor: the rows of the same number of completed sagas
+written straight into the same Postgres, in batches, in the same run. CPU is that of the five
+services and of Postgres; Kafka's is said apart.
 """
 
 import asyncio
