@@ -10,7 +10,7 @@ BREWSAGA := $(PYTHON) -m brewsaga
 MODE ?= choreo
 COUNT ?= 1
 
-.PHONY: help venv demo bench test check format lint types contracts generate verify lock \
+.PHONY: help venv demo bench test test-long check format lint types contracts generate verify lock \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -35,8 +35,11 @@ demo: $(READY) ## Start everything, run orders in both modes, audit, clean up (n
 bench: $(READY) ## Sagas a second when saturated, latency at one in flight, both modes
 	$(BREWSAGA) bench
 
-test: $(READY) ## Run all tests
-	$(PYTHON) -m pytest
+test: $(READY) ## Run the tests: rules, stores, the loop, foreign programs and poison on real Kafka and Postgres
+	$(PYTHON) -m pytest -m "not long"
+
+test-long: $(READY) ## Kill each service, Kafka, Postgres and every topic under 200 open orders
+	$(PYTHON) -m pytest -m long
 
 check: lint types contracts verify ## Format, lint, types, arrows, drift and unit tests
 	$(PYTHON) -m pytest tests/unit tests/architecture tests/model
