@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import platform
+import shutil
 import statistics
 import time
 import uuid
@@ -205,6 +206,7 @@ def run(sagas: int, alone: int, repetitions: int, result: Path) -> None:
 
         asyncio.run(measure())
         description = stack.describe()
+    shutil.rmtree(folder, ignore_errors=True)
     _report(found)
     machine = {"cores": os.cpu_count(), "processor": platform.processor(), "stack": description}
     result.write_text(
