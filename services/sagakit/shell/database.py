@@ -62,6 +62,15 @@ async def _keep_session(_connection: "asyncpg.Connection[asyncpg.Record]") -> No
     """
 
 
+SESSION_SETTINGS: Final = {
+    "timezone": "UTC",
+    # It costs more than it saves for statements of a millisecond.
+    "jit": "off",
+    # A plan that is kept from when the table was empty scans it whole for ever after.
+    "plan_cache_mode": "force_custom_plan",
+}
+
+
 async def create_pool(
     url: str, *, name: str = "sagakit", connections_max: int = 8, wait: bool = True
 ) -> Pool:
@@ -80,8 +89,7 @@ async def create_pool(
                 command_timeout=COMMAND_TIMEOUT_SECONDS,
                 max_inactive_connection_lifetime=60.0,
                 reset=_keep_session,
-                # jit costs more than it saves for statements of a millisecond.
-                server_settings={"application_name": name, "jit": "off", "timezone": "UTC"},
+                server_settings={"application_name": name} | SESSION_SETTINGS,
             )
         except Exception as error:
             if not (wait and passes(error)):
