@@ -3,7 +3,6 @@
 
 CREATE TABLE outbox (
     id              uuid PRIMARY KEY,                     -- time-ordered; the message's ce_id
-    seq             bigint GENERATED ALWAYS AS IDENTITY,  -- the order in which the sweeper publishes
     aggregatetype   text NOT NULL,                        -- the topic, with its prefix (Debezium's column names)
     aggregateid     text NOT NULL,                        -- the record key: the saga id
     type            text NOT NULL,                        -- the protobuf message's name
@@ -14,6 +13,8 @@ CREATE TABLE outbox (
     created_at      timestamptz NOT NULL DEFAULT now(),
     acknowledged_at timestamptz                           -- set only where OUTBOX_KEEP is on; else the row is deleted
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05);
+-- What the sweeper looks for: without it each sweep would read all that is new and all that is deleted.
+CREATE INDEX outbox_unsaid ON outbox (publish_at) WHERE acknowledged_at IS NULL;
 
 CREATE TABLE dead_letters (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

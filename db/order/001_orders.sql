@@ -33,7 +33,7 @@ CREATE TABLE orders (
     said            integer NOT NULL DEFAULT 1,
     say_again_at    timestamptz NOT NULL,
     batch_id        text,
-    idempotency_key text UNIQUE,
+    idempotency_key text,
     request_hash    bytea,
     occurred_at     timestamptz NOT NULL DEFAULT now(),   -- announced unchanged for ever
     created_at      timestamptz NOT NULL DEFAULT now(),
@@ -43,6 +43,7 @@ CREATE TABLE orders (
 ) WITH (fillfactor = 60);
 CREATE INDEX orders_open ON orders (created_at) WHERE status = 'RUNNING';
 CREATE INDEX orders_created ON orders (created_at, saga_id);
+CREATE UNIQUE INDEX orders_idempotency ON orders (idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX orders_batch ON orders (batch_id) WHERE batch_id IS NOT NULL;
 
 CREATE TABLE order_events (

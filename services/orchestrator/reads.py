@@ -6,7 +6,7 @@ It changes nothing and takes no lock, so that no question can hold up a saga.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -17,10 +17,14 @@ _COLUMNS: Final = """
     last_event, payment_id, reservation_id, shipment_id, failure_reason, cancel_asked, attempts,
     parked_at, said, version, created_at, updated_at"""
 
-_BY_IDS: Final = f"SELECT {_COLUMNS} FROM saga_state WHERE saga_id = ANY($1)"  # noqa: S608
+_ONE: Final = f"SELECT {_COLUMNS} FROM saga_state WHERE saga_id = $1"  # noqa: S608
 _HISTORY: Final = """
-    SELECT saga_id, version, source, target, event, reason, created_at FROM saga_history
-    WHERE saga_id = ANY($1) ORDER BY saga_id, version"""
+    SELECT version, source, target, event, reason, created_at FROM saga_history
+    WHERE saga_id = $1 AND version <= $2 ORDER BY version"""
+_STANDINGS: Final = """
+    SELECT saga_id, status, current_step, last_event, failure_reason, parked_at IS NOT NULL,
+        cancel_asked
+    FROM saga_state WHERE saga_id = ANY($1) AND (status <> 'RUNNING' OR NOT $2)"""
 # Newest first. Where many thousands match this sorts them all; what runs is found by its index.
 _PAGE: Final = f"""
     SELECT {_COLUMNS} FROM saga_state
@@ -37,17 +41,23 @@ class Place:
     saga_id: str
 
 
-async def by_ids(connection: Connection, ids: Sequence[str]) -> list[asyncpg.Record]:
-    """Fetch the rows of those that are known, in no order."""
-    return await connection.fetch(_BY_IDS, ids)
+async def one(connection: Connection, saga_id: str) -> dict[str, Any] | None:
+    """Fetch one saga with its history; None where it is not known."""
+    row = await connection.fetchrow(_ONE, saga_id)
+    if row is None:
+        return None
+    history = await connection.fetch(_HISTORY, saga_id, row["version"])
+    return {**dict(row), "history": [dict(entry) for entry in history]}
 
 
-async def histories(connection: Connection, ids: Sequence[str]) -> dict[str, list[asyncpg.Record]]:
-    """Fetch every transition of these sagas, in order."""
-    found: dict[str, list[asyncpg.Record]] = {}
-    for row in await connection.fetch(_HISTORY, ids):
-        found.setdefault(row["saga_id"], []).append(row)
-    return found
+async def standings(
+    connection: Connection, ids: Sequence[str], *, ended_only: bool
+) -> list[asyncpg.Record]:
+    """Fetch where these sagas stand, as far as they are known, in no order.
+
+    Columns: saga id, status, current step, last event, failure reason, parked, cancel asked.
+    """
+    return await connection.fetch(_STANDINGS, ids, ended_only)
 
 
 async def page(

@@ -11,7 +11,7 @@ import json
 import logging
 import math
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from order import store_batches
@@ -204,7 +204,7 @@ class Batches:
     async def _place(self, batch: BatchRow, number: int) -> None:
         now = self._clock()
         draft = Draft(**{**batch.terms, "mode": Mode(batch.mode)})
-        terms = terms_of(draft, now)
+        terms, request_hash = terms_of(draft, now), draft.request_hash()
         orders = [
             NewOrder(
                 saga_id_of(batch.batch_id, index),
@@ -212,7 +212,7 @@ class Batches:
                 terms,
                 now,
                 batch_id=batch.batch_id,
-                request_hash=replace(draft, saga_id=None).request_hash(),
+                request_hash=request_hash,
             )
             for index in range(batch.placed, batch.placed + number)
         ]

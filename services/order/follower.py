@@ -1,21 +1,20 @@
-"""Learns the ends of orchestrated orders: asks the orchestrator for all that are open, page by
-page, for ever.
+"""Learns where orchestrated orders stand: asks the orchestrator for all that are open, for ever.
 
 Asking again until an end is recorded is what makes it converge after any loss; nothing is pushed,
-so nothing can be missed. New orders are asked for at once, the rest in turn, oldest first. While a
-question waits for an end, a few more may be under way for other orders, so that a stuck saga hides
-no other. It must not know SQL or HTTP details.
+so nothing can be missed. Ends are asked for in turn, oldest first, by questions that wait until
+there is one; a few may be under way at once, so that a stuck saga hides no other. Where the others
+stand is looked at a page twice a second, so that it costs the same however many are open. It must
+not know SQL or HTTP details.
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import Any, Final
 
 from order import store_follow
 from order.orchestrator_client import OrchestratorClient, Unreachable
-from order.store_follow import Ended, Place
+from order.store_follow import Ended, Report
 from order.store_orders import NewOrder
 from saga.contract import Mode
 from sagakit.shell.database import passes
@@ -24,25 +23,43 @@ PAGE: Final = 500
 """Orders asked for in one question."""
 
 QUESTIONS_MAX: Final = 4
-"""Questions under way at once."""
+"""Questions for ends under way at once."""
 
 WAIT_SECONDS: Final = 0.5
 """How long the orchestrator may hold a question until one of its sagas ends."""
 
-PAUSE_SECONDS: Final = 0.02
+PAUSE_SECONDS: Final = 0.05
 """Between questions while many orders are open: ends are then collected and not fetched one by one.
 """
 
 MANY: Final = 20
-IDLE_SECONDS: Final = 0.5
-"""How long to rest when nothing is open that another process may have placed."""
+LOOK_SECONDS: Final = 0.5
+"""How often a page is looked at, and how long to rest when nothing is open."""
 
 BACKOFF_FIRST_SECONDS: Final = 0.1
 BACKOFF_MAX_SECONDS: Final = 1.0
-FRESH_MAX: Final = 10_000
-"""New orders that are remembered for the next question; beyond it they take their turn."""
 
 log = logging.getLogger(__name__)
+
+
+class Turn:
+    """Goes through the open orders page by page, and begins anew after the youngest."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._after = store_follow.FIRST
+
+    async def page(self, left_out: Container[str] = ()) -> list[str]:
+        """The next orders that are not `left_out`; none where the turn finds no other."""
+        for _ in range(QUESTIONS_MAX + 1):
+            async with self._pool.acquire() as connection:
+                places = await store_follow.open_page(connection, self._after, PAGE)
+            is_last = len(places) < PAGE
+            self._after = store_follow.FIRST if is_last else places[-1]
+            found = [saga_id for _, saga_id in places if saga_id not in left_out]
+            if found or is_last:
+                return found
+        return []
 
 
 class Follower:
@@ -59,26 +76,38 @@ class Follower:
         self._pool = pool
         self._client = client
         self._ended = ended
-        self._fresh: deque[str] = deque(maxlen=FRESH_MAX)
         self._woken = asyncio.Event()
         self._asking: set[str] = set()
-        self._after: Place | None = None
+        self._recording = asyncio.Lock()
         self._reachable = True
         self._backoff_seconds = BACKOFF_FIRST_SECONDS
 
     def placed(self, orders: Sequence[NewOrder]) -> None:
         """New orders were committed in this process: ask for them at once."""
-        ids = [order.saga_id for order in orders if order.mode is Mode.ORCH]
-        if ids:
-            self._fresh.extend(ids)
+        if any(order.mode is Mode.ORCH for order in orders):
             self._woken.set()
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        questions: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_around())
+            tasks.create_task(self._ask_for_ends())
+
+    async def _look_around(self) -> None:
+        turn = Turn(self._pool)
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._learn(self._look(turn))
+
+    async def _look(self, turn: Turn) -> list[Report]:
+        page = await turn.page()
+        return await self._client.standings(page) if page else []
+
+    async def _ask_for_ends(self) -> None:
+        turn, questions = Turn(self._pool), set[asyncio.Task[None]]()
         try:
             while True:
-                page = await self._next_page() if len(questions) < QUESTIONS_MAX else []
+                page = await self._next_page(turn) if len(questions) < QUESTIONS_MAX else []
                 if page:
                     self._asking.update(page)
                     questions.add(asyncio.create_task(self._ask(page)))
@@ -99,50 +128,50 @@ class Follower:
         waker = asyncio.create_task(self._woken.wait())
         full = len(questions) >= QUESTIONS_MAX
         waits = questions if full else {waker, *questions}
-        await asyncio.wait(waits, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         waker.cancel()
 
-    async def _next_page(self) -> list[str]:
-        """New orders first, then the next ones in turn; the turn begins anew after the youngest."""
+    async def _next_page(self, turn: Turn) -> list[str]:
         self._woken.clear()
-        fresh = dict.fromkeys(self._fresh.popleft() for _ in range(min(PAGE, len(self._fresh))))
-        page = [saga_id for saga_id in fresh if saga_id not in self._asking]
-        if len(page) == PAGE:
-            return page
         try:
-            async with self._pool.acquire() as connection:
-                places = await store_follow.open_page(
-                    connection, [*self._asking, *page], self._after, PAGE - len(page)
-                )
+            return await turn.page(self._asking)
         except Exception as error:
             if not passes(error):
                 raise
             await self._back_off(f"the database does not answer: {error}")
-            return page
-        self._after = places[-1] if len(places) == PAGE - len(page) else None
-        return [*page, *(saga_id for _, saga_id in places)]
+            return []
 
     async def _ask(self, page: list[str]) -> None:
         try:
-            reports = await self._client.query(page, wait_seconds=WAIT_SECONDS)
+            learnt = await self._learn(self._client.ends(page, wait_seconds=WAIT_SECONDS))
+            if not learnt:
+                await asyncio.sleep(PAUSE_SECONDS)  # an orchestrator of others may not wait
+        finally:
+            self._asking.difference_update(page)
+
+    async def _learn(self, asked: Awaitable[list[Report]]) -> int:
+        """Record the answer; how many sagas it spoke of. One that is away is waited for.
+
+        One at a time: two that record the same orders would wait for each other.
+        """
+        try:
+            reports = await asked
             if reports:
-                async with self._pool.acquire() as connection:
+                async with self._recording, self._pool.acquire() as connection:
                     ended = await store_follow.record(connection, reports)
                 self._ended(ended)
-            if not self._reachable:
-                log.info("the orchestrator answers again; the ends are being collected")
-            self._reachable, self._backoff_seconds = True, BACKOFF_FIRST_SECONDS
-            if not reports:
-                # None of them is known there yet, so there was nothing to wait for.
-                await asyncio.sleep(BACKOFF_FIRST_SECONDS)
         except Unreachable as error:
             await self._back_off(f"{error}; set ORCHESTRATOR_URL to its API, orders go on without")
+            return 0
         except Exception as error:
             if not passes(error):
                 raise
             await self._back_off(f"the database does not answer: {error}")
-        finally:
-            self._asking.difference_update(page)
+            return 0
+        if not self._reachable:
+            log.info("the orchestrator answers again; the ends are being collected")
+        self._reachable, self._backoff_seconds = True, BACKOFF_FIRST_SECONDS
+        return len(reports)
 
     async def _back_off(self, cause: str) -> None:
         """Said once, tried for ever: what is not learnt now is learnt later."""

@@ -28,11 +28,20 @@ class OrchestratorClient:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
 
-    async def query(self, saga_ids: Sequence[str], *, wait_seconds: float) -> list[Report]:
-        """Where these sagas stand; unknown ones are left out. Comes back early once any has ended.
-        Raises Unreachable.
+    async def ends(self, saga_ids: Sequence[str], *, wait_seconds: float) -> list[Report]:
+        """How those of these sagas ended that have. Waits while there is none. Raises
+        Unreachable.
         """
-        body = {"ids": list(saga_ids), "wait_seconds": wait_seconds, "history": False}
+        return await self._query(saga_ids, wait_seconds, ended_only=True)
+
+    async def standings(self, saga_ids: Sequence[str]) -> list[Report]:
+        """Where these sagas stand; unknown ones are left out. Raises Unreachable."""
+        return await self._query(saga_ids, 0.0, ended_only=False)
+
+    async def _query(
+        self, saga_ids: Sequence[str], wait_seconds: float, *, ended_only: bool
+    ) -> list[Report]:
+        body = {"ids": list(saga_ids), "wait_seconds": wait_seconds, "ended_only": ended_only}
         answer = await self._ask("POST", "/sagas/query", json=body, wait_seconds=wait_seconds)
         try:
             return [_report(saga) for saga in answer["sagas"]]

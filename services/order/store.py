@@ -117,7 +117,7 @@ UPDATE orders AS o SET status = n.status, current_step = n.current_step, outcome
   updated_at = clock_timestamp(), version = o.version + 1
 FROM UNNEST($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[])
   AS n(saga_id, version, status, current_step, outcome, failure_reason, cancel_asked)
-WHERE o.saga_id = n.saga_id AND o.version = n.version AND o.status = 'RUNNING'
+WHERE o.saga_id = n.saga_id AND o.version = n.version AND o.ended_at IS NULL
 """
 
 

@@ -6,7 +6,7 @@ It must not know HTTP.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from saga.contract import Outcome
@@ -42,19 +42,16 @@ Place = tuple[datetime, str]
 
 _OPEN: Final = """
 SELECT created_at, saga_id FROM orders
-WHERE status = 'RUNNING' AND mode = 'orch' AND saga_id <> ALL($1::text[])
-  AND ($2::timestamptz IS NULL OR (created_at, saga_id) > ($2::timestamptz, $3::text))
-ORDER BY created_at, saga_id LIMIT $4
+WHERE status = 'RUNNING' AND mode = 'orch'
+  AND created_at >= $1 AND (created_at, saga_id) > ($1, $2::text)
+ORDER BY created_at, saga_id LIMIT $3
 """
+FIRST: Final[Place] = (datetime.min.replace(tzinfo=UTC), "")
 
 
-async def open_page(
-    connection: Connection, being_asked: Sequence[str], after: Place | None, limit: int
-) -> list[Place]:
-    """The next open orchestrated orders, oldest first, without those that are asked already."""
-    when, saga_id = after or (None, "")
-    rows = await connection.fetch(_OPEN, being_asked, when, saga_id, limit)
-    return [(row[0], row[1]) for row in rows]
+async def open_page(connection: Connection, after: Place, limit: int) -> list[Place]:
+    """The next open orchestrated orders after a place, oldest first."""
+    return [(row[0], row[1]) for row in await connection.fetch(_OPEN, *after, limit)]
 
 
 _RECORD: Final = """
@@ -67,7 +64,7 @@ UPDATE orders AS o SET known = true, current_step = n.current_step, status = n.s
   updated_at = clock_timestamp(), version = o.version + 1
 FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[])
   AS n(saga_id, status, current_step, outcome, failure_reason, parked, cancel_noted)
-WHERE o.saga_id = n.saga_id AND o.status = 'RUNNING' AND o.mode = 'orch' AND NOT (
+WHERE o.saga_id = n.saga_id AND o.ended_at IS NULL AND o.mode = 'orch' AND NOT (
   o.known AND o.status = n.status AND o.current_step = n.current_step AND o.parked = n.parked
   AND o.failure_reason = n.failure_reason
   AND (o.say_again_at = 'infinity' OR (o.cancel_asked AND NOT n.cancel_noted)))

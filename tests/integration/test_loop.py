@@ -321,7 +321,7 @@ async def test_what_is_due_is_said_again_within_its_cap(place: Place) -> None:
     reminder = Reminder()
     async with service(place, Parts(dues=[reminder])):
         assert len(await asyncio.to_thread(place.heard, "choreo.out", 2)) == 2
-    assert reminder.limit == 50
+    assert reminder.limit == KitSettings().resay_rate_per_second  # it is asked once a second
 
 
 async def test_health_and_metrics(place: Place) -> None:

@@ -15,7 +15,7 @@ from sagakit.shell.database import passes
 from sagakit.shell.ports import Due
 from sagakit.shell.runtime import Runtime
 
-ASK_EVERY_SECONDS: Final = 0.5
+ASK_EVERY_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Resayer:
         self._answered_before = True
 
     async def run(self) -> None:
-        """Ask twice a second while the broker answers."""
+        """Ask once a second while the broker answers."""
         while True:
             await asyncio.sleep(ASK_EVERY_SECONDS)
             if self._runtime.healthy():

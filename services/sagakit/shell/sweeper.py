@@ -19,6 +19,8 @@ SWEEP_EVERY_SECONDS: Final = 1.0
 SETTLE_EVERY_SECONDS: Final = 0.5
 COUNT_EVERY_SECONDS: Final = 5.0
 SWEEP_ROWS_MAX: Final = 500
+OLD_SECONDS: Final = 2.0
+"""Younger rows are left to the process that wrote them."""
 IN_FLIGHT_MAX: Final = 5_000
 """With more than this under way a sweep adds nothing: the broker is busy enough."""
 
@@ -27,9 +29,9 @@ _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock($1)"
 _CHOOSE: Final = """
 SELECT id, aggregatetype, aggregateid, type, payload, causation_id, traceparent
   FROM outbox
- WHERE acknowledged_at IS NULL AND publish_at <= now() - interval '2 seconds'
+ WHERE acknowledged_at IS NULL AND publish_at <= now() - make_interval(secs => $3)
    AND id <> ALL($1::uuid[])
- ORDER BY seq LIMIT $2
+ ORDER BY publish_at, id LIMIT $2
 """
 _PENDING: Final = """
 SELECT count(*), extract(epoch FROM min(created_at))::float8 FROM outbox WHERE acknowledged_at IS
@@ -100,7 +102,7 @@ class Sweeper:
         ):
             if not await connection.fetchval(_TRY_LOCK, _LOCK):
                 return 0
-            found = await connection.fetch(_CHOOSE, alone, SWEEP_ROWS_MAX)
+            found = await connection.fetch(_CHOOSE, alone, SWEEP_ROWS_MAX, OLD_SECONDS)
         if found:
             log.info("publishing %d rows of the outbox again", len(found))
             runtime.publish_soon([_row(*row) for row in found])
