@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import httpx
+from pydantic import SecretStr
 
 from brewsaga.errors import CommandError, Exit
+from sagakit.shell.api_token import TokenFileError, read_token
 
 DEFAULT_ORDER_URL: Final = "http://127.0.0.1:8081"
 TIMEOUT_SECONDS: Final = 10.0
@@ -19,17 +21,22 @@ Json = dict[str, Any]
 
 
 class OrderApi:
-    """One connection to the order service. Every error says what to try next."""
+    """One connection to the order service. Every error says what to try next.
 
-    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
+    `token` goes with what changes something, and with nothing else.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, url: str, token: SecretStr | None = None) -> None:
         self._client = client
         self._url = url
+        self._token = token
 
     async def place(self, order: Mapping[str, Any], key: str) -> Json:
         """Accept one order; the same key again gives the same saga."""
-        return await self._call(
-            "POST", "/sagas", json=dict(order), headers={"Idempotency-Key": key}
-        )
+        headers = {"Idempotency-Key": key}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        return await self._call("POST", "/sagas", json=dict(order), headers=headers)
 
     async def saga(self, saga_id: str) -> Json:
         """One saga as order knows it."""
@@ -66,6 +73,8 @@ class OrderApi:
             raise CommandError(text, hint) from error
         if response.status_code == httpx.codes.NOT_FOUND:
             raise CommandError(_problem(response), "brewsaga list", Exit.NOT_FOUND)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise CommandError(_problem(response), "brewsaga place --token-file FILE")
         if response.is_client_error:
             raise CommandError(_problem(response), "brewsaga place --help")
         if response.is_server_error:
@@ -87,7 +96,11 @@ def _problem(response: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def order_api(url: str) -> AsyncIterator[OrderApi]:
+async def order_api(url: str, token_file: str | None = None) -> AsyncIterator[OrderApi]:
     """Open the API at `url`. Proxies of the environment are not for addresses of this machine."""
+    try:
+        token = read_token(token_file or None)
+    except TokenFileError as error:
+        raise CommandError(str(error), "brewsaga place --token-file FILE") from error
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-        yield OrderApi(client, url.rstrip("/"))
+        yield OrderApi(client, url.rstrip("/"), token)

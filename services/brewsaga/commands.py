@@ -54,9 +54,9 @@ def console() -> Console:
     return Console(stderr=True)
 
 
-async def place(url: str, request: PlaceRequest) -> Exit:
+async def place(url: str, request: PlaceRequest, token_file: str = "") -> Exit:
     """Place orders, print a line each, and wait for their ends if asked."""
-    async with order_api(url) as api:
+    async with order_api(url, token_file) as api:
         placed: list[str] = []
         with Progress(console=console(), disable=not sys.stderr.isatty(), transient=True) as bar:
             task = bar.add_task("placing", total=request.count * len(request.modes))

@@ -55,8 +55,11 @@ def up(mode: str) -> Exit:
 def _serve(bootstrap: str, admin_url: str, mode: str) -> Exit:
     prefix = backing.topic_prefix()
     ready = backing.prepare(bootstrap, admin_url, prefix)
+    extra = {"MODE": mode, "TOPIC_PREFIX": prefix}
+    if token_file := os.environ.get("API_TOKEN_FILE"):
+        extra["API_TOKEN_FILE"] = token_file
     try:
-        asyncio.run(_serve_until_stopped(ready, {"MODE": mode, "TOPIC_PREFIX": prefix}))
+        asyncio.run(_serve_until_stopped(ready, extra))
     except KeyboardInterrupt:
         tell("stopped")
     return Exit.COMPLETED

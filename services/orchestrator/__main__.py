@@ -1,5 +1,7 @@
 """Runs the orchestrator: reads the settings and puts the parts together, as nothing else does."""
 
+from functools import partial
+
 from orchestrator.api import create_app
 from orchestrator.ends import Ends
 from orchestrator.handler import SERVICE, AwaitedCommands, Orchestration
@@ -11,12 +13,12 @@ from sagakit.shell.runtime import Runtime
 def describe(settings: OrchestratorSettings) -> ServiceSpec:
     """The service as the kit runs it. One handler: `both` means no more here than `orch`."""
 
-    def build(_: Runtime) -> Parts:
+    def build(runtime: Runtime) -> Parts:
         ends = Ends()
         return Parts(
             handlers=[Orchestration(settings.policy(), ends.ring)],
             dues=[AwaitedCommands(settings.resay_after_seconds, settings.resay_max_seconds)],
-            app=lambda runtime: create_app(runtime.pool, ends),
+            app=partial(create_app, runtime.pool, ends),
         )
 
     return ServiceSpec(SERVICE, settings, build)

@@ -5,7 +5,6 @@ answered as soon as one of them has ended. It must not know Kafka or protobuf.
 """
 
 import asyncio
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,20 +12,22 @@ from typing import Annotated, Any, Final
 
 import asyncpg
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
-from orchestrator import problems, reads
+from orchestrator import reads
 from orchestrator.brew import FLOW
 from orchestrator.domain import outcome
 from orchestrator.ends import Ends
 from saga.contract import SAGA_ID_PATTERN, Outcome
 from sagakit.core.steps import Status
+from sagakit.shell.api import create_api, errors
+from sagakit.shell.paging import PAGE_DEFAULT, Cursor, Limit, read_cursor, write_cursor
 
 IDS_MAX: Final = 1_000
-PAGE_MAX: Final = 1_000
 WAIT_SECONDS_MAX: Final = 1.0
-CURSOR_LENGTH_MAX: Final = 256
+QUESTION: Final = "/sagas/query"
+"""A POST because ids by the hundred fit in no address; it reads, so it asks for no token."""
+
 STEPS: Final = tuple(dict.fromkeys(state.name for state in FLOW.states.values()))
 
 SagaId = Annotated[str, Field(pattern=f"^{SAGA_ID_PATTERN.pattern}$", examples=["6f1c-…"])]
@@ -110,10 +111,11 @@ class Standings(BaseModel):
     sagas: list[Standing]
 
 
-def create_app(pool: "asyncpg.Pool[asyncpg.Record]", ends: Ends) -> FastAPI:
+def create_app(
+    pool: "asyncpg.Pool[asyncpg.Record]", ends: Ends, token: SecretStr | None
+) -> FastAPI:
     """Build the API over the service's pool and the bell that its handler rings."""
-    app = FastAPI(title="BrewSaga orchestrator", version="1", docs_url="/docs", redoc_url=None)
-    problems.install(app)
+    app = create_api("BrewSaga orchestrator", token, reads=[QUESTION])
     app.include_router(_reading(pool))
     app.include_router(_asking(pool, ends))
     return app
@@ -126,19 +128,20 @@ def _reading(pool: "asyncpg.Pool[asyncpg.Record]") -> APIRouter:
     async def list_sagas(
         status: Status | None = None,
         step: Annotated[str | None, Query(pattern=f"^({'|'.join(STEPS)})$")] = None,
-        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
-        cursor: Annotated[str | None, Query(max_length=CURSOR_LENGTH_MAX)] = None,
+        limit: Limit = PAGE_DEFAULT,
+        cursor: Cursor = None,
     ) -> SagaPage:
         """List sagas, newest first, one page at a time."""
-        after = None if cursor is None else _read_cursor(cursor)
+        after = read_cursor(cursor)
         wanted = None if status is None else status.value
         async with pool.acquire() as connection:
             rows = await reads.page(connection, wanted, step, after, limit + 1)
-        more = len(rows) > limit
         views = [SagaView(**_fields(dict(row))) for row in rows[:limit]]
-        return SagaPage(sagas=views, next_cursor=_write_cursor(views[-1]) if more else None)
+        last = views[-1] if len(rows) > limit else None
+        next_cursor = write_cursor(last.created_at, last.saga_id) if last else None
+        return SagaPage(sagas=views, next_cursor=next_cursor)
 
-    @router.get("/sagas/{saga_id}")
+    @router.get("/sagas/{saga_id}", responses=errors(404))
     async def get_saga(
         saga_id: Annotated[str, Path(pattern=f"^{SAGA_ID_PATTERN.pattern}$")],
     ) -> SagaWithHistory:
@@ -156,7 +159,7 @@ def _reading(pool: "asyncpg.Pool[asyncpg.Record]") -> APIRouter:
 def _asking(pool: "asyncpg.Pool[asyncpg.Record]", ends: Ends) -> APIRouter:
     router = APIRouter(tags=["sagas"])
 
-    @router.post("/sagas/query", response_model=Standings)
+    @router.post(QUESTION, response_model=Standings)
     async def query_sagas(question: Question) -> Response:
         """Say where many sagas stand; wait a moment while none of them has ended."""
         ids = sorted(set(question.ids))
@@ -210,30 +213,3 @@ def _fields(row: Mapping[str, Any]) -> dict[str, Any]:
         "outcome": outcome(Status(row["status"]), row["last_event"]),
         "parked": row["parked_at"] is not None,
     }
-
-
-def _write_cursor(saga: SagaView) -> str:
-    place = f"{saga.created_at.isoformat()} {saga.saga_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode()
-
-
-def _read_cursor(cursor: str) -> reads.Place:
-    place = _decoded(cursor)
-    if place is None:
-        wrong = {
-            "loc": ("query", "cursor"),
-            "msg": "must be the next_cursor of the page before, unchanged",
-            "type": "value_error",
-        }
-        raise RequestValidationError([wrong])
-    return place
-
-
-def _decoded(cursor: str) -> reads.Place | None:
-    try:
-        created_at, _, saga_id = base64.urlsafe_b64decode(cursor).decode().partition(" ")
-        when = datetime.fromisoformat(created_at)
-    except ValueError:  # binascii.Error and UnicodeDecodeError are ValueErrors too
-        return None
-    legible = when.tzinfo is not None and SAGA_ID_PATTERN.fullmatch(saga_id) is not None
-    return reads.Place(when, saga_id) if legible else None

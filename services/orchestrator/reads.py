@@ -4,12 +4,11 @@ It changes nothing and takes no lock, so that no question can hold up a saga.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
 
+from sagakit.shell.paging import Place
 from sagakit.shell.ports import Connection
 
 _COLUMNS: Final = """
@@ -31,14 +30,6 @@ _PAGE: Final = f"""
     WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR current_step = $2)
         AND ($3::timestamptz IS NULL OR (created_at, saga_id) < ($3, $4::text))
     ORDER BY created_at DESC, saga_id DESC LIMIT $5"""  # noqa: S608
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page ended: the last saga on it."""
-
-    created_at: datetime
-    saga_id: str
 
 
 async def one(connection: Connection, saga_id: str) -> dict[str, Any] | None:

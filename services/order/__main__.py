@@ -71,7 +71,7 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
     return Parts(
         handlers=[timeline] if Mode.CHOREO in limits.modes else [],
         dues=[OpenOrders(limits)],
-        app=lambda _runtime: create_app(doors),
+        app=partial(create_app, doors),
         background=[pace, follow] if Mode.ORCH in limits.modes else [pace],
     )
 

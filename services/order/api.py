@@ -5,28 +5,33 @@ protobuf.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, FastAPI, Header, Query, Response
+from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 
 from order import problems, store_reads
-from order.batches import Batches
-from order.bodies import (
-    AnyMode,
-    BatchRequest,
-    SagaRequest,
-    read_cursor,
-    read_since,
-    write_cursor,
+from order.answers import (
+    Accepted,
+    BatchCancelled,
+    BatchSummary,
+    CancelAsked,
+    OrderPage,
+    OrderView,
+    Timeline,
 )
+from order.answers import Status as StatusWord
+from order.batches import Batches
+from order.bodies import AnyMode, BatchRequest, SagaRequest, read_since
 from order.domain import Standing, Status, owed_by
 from order.orchestrator_client import OrchestratorClient, Unreachable
 from order.placing import Placing
 from order.ports import Clock, Runtime
 from saga.contract import STEP_BY_STATE, Mode
+from sagakit.shell.api import create_api, errors
+from sagakit.shell.paging import PAGE_DEFAULT, Cursor, Limit, read_cursor, write_cursor
 
-PAGE_MAX: Final = 1_000
 STUCK_SECONDS: Final = 120.0
 """An open order of which nothing new was learnt for so long is called stuck, as the alert does."""
 
@@ -44,9 +49,9 @@ class Doors:
     clock: Clock
 
 
-def create_app(doors: Doors) -> FastAPI:
-    """Build the API."""
-    app = FastAPI(title="BrewSaga order", version="1", docs_url="/docs", redoc_url=None)
+def create_app(doors: Doors, token: SecretStr | None) -> FastAPI:
+    """Build the API; whatever changes something asks for `token`, where there is one."""
+    app = create_api("BrewSaga order", token)
     problems.install(app)
     app.include_router(_placing(doors))
     app.include_router(_reading(doors))
@@ -56,19 +61,22 @@ def create_app(doors: Doors) -> FastAPI:
 
 def _placing(doors: Doors) -> APIRouter:
     router = APIRouter(tags=["sagas"])
+    again: dict[int | str, dict[str, Any]] = {
+        200: {"model": Accepted, "description": "The same request placed it before"}
+    }
 
-    @router.post("/sagas", status_code=202)
+    @router.post("/sagas", status_code=202, responses=again | errors(409, 422, 429))
     async def place_saga(
         request: SagaRequest, response: Response, idempotency_key: KeyHeader = None
-    ) -> dict[str, Any]:
+    ) -> Accepted:
         """Place an order: 202 when it is new, 200 when the same request placed it before."""
         placed = await doors.placing.place(request.draft(request.saga_id), idempotency_key)
         response.status_code = 202 if placed.is_new else 200
         response.headers["Location"] = f"/sagas/{placed.saga_id}"
-        return {"saga_id": placed.saga_id, "mode": request.mode.long, "new": placed.is_new}
+        return Accepted(saga_id=placed.saga_id, mode=request.mode.long, new=placed.is_new)
 
-    @router.post("/sagas/{saga_id}/cancel", status_code=202)
-    async def cancel_saga(saga_id: str) -> dict[str, Any]:
+    @router.post("/sagas/{saga_id}/cancel", status_code=202, responses=errors(404, 409))
+    async def cancel_saga(saga_id: str) -> CancelAsked:
         """Ask an open order to end. It takes effect only where nothing definite forbids it, so read
         the end.
         """
@@ -77,7 +85,7 @@ def _placing(doors: Doors) -> APIRouter:
             detail = f"saga {saga_id} has ended ({row['outcome']}); an end is never left"
             raise HTTPException(409, detail)
         await doors.placing.cancel([saga_id])
-        return {"saga_id": saga_id, "cancel_asked": True}
+        return CancelAsked(saga_id=saga_id, cancel_asked=True)
 
     return router
 
@@ -88,70 +96,76 @@ def _reading(doors: Doors) -> APIRouter:
     @router.get("/sagas")
     async def list_sagas(  # noqa: PLR0913 - one argument a filter
         mode: AnyMode | None = None,
-        status: Literal["RUNNING", "SUCCESS", "FAILED"] | None = None,
+        status: StatusWord | None = None,
         stuck: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
-        since: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
-        cursor: str | None = None,
-    ) -> dict[str, Any]:
+        since: Annotated[str | None, Query(description="10m, 2h, or a time with its zone")] = None,
+        limit: Limit = PAGE_DEFAULT,
+        cursor: Cursor = None,
+    ) -> OrderPage:
         """List orders, youngest first, one page at a time."""
         query = store_reads.Query(
             mode.value if mode else None,
             status,
             STUCK_SECONDS if stuck else None,
             read_since(since, doors.clock()) if since else None,
-            read_cursor(cursor) if cursor else None,
+            read_cursor(cursor),
         )
         async with doors.runtime.pool.acquire() as connection:
             rows = await store_reads.page(connection, query, limit + 1)
-        shown = [_view(row) for row in rows[:limit]]
         last = rows[limit - 1] if len(rows) > limit else None
         next_cursor = write_cursor(last["created_at"], last["saga_id"]) if last else None
-        return {"sagas": shown, "next_cursor": next_cursor}
+        return OrderPage(sagas=[_view(row) for row in rows[:limit]], next_cursor=next_cursor)
 
-    @router.get("/sagas/{saga_id}")
-    async def get_saga(saga_id: str) -> dict[str, Any]:
+    @router.get("/sagas/{saga_id}", responses=errors(404))
+    async def get_saga(saga_id: str) -> OrderView:
         """One order: where it stands and who owes the next step."""
         return _view(await _order(doors, saga_id))
 
-    @router.get("/sagas/{saga_id}/timeline")
-    async def get_timeline(saga_id: str) -> dict[str, Any]:
+    @router.get(
+        "/sagas/{saga_id}/timeline", responses=errors(404), response_model_exclude_unset=True
+    )
+    async def get_timeline(saga_id: str) -> Timeline:
         """What happened so far: heard by order in choreography, told by the orchestrator in
         orchestration.
         """
         row = await _order(doors, saga_id)
-        answer = {"saga_id": saga_id, "mode": Mode(row["mode"]).long, "status": row["status"]}
         if row["mode"] == Mode.ORCH:
-            return {**answer, **await _told(doors, saga_id)}
-        async with doors.runtime.pool.acquire() as connection:
-            events = await store_reads.timeline(connection, saga_id)
-        return {**answer, "source": "order", "events": events}
+            told = await _told(doors, saga_id)
+        else:
+            async with doors.runtime.pool.acquire() as connection:
+                events = await store_reads.timeline(connection, saga_id)
+            told = {"source": "order", "events": events}
+        mode = Mode(row["mode"]).long
+        return Timeline(saga_id=saga_id, mode=mode, status=row["status"], **told)
 
     return router
 
 
 def _batches(doors: Doors) -> APIRouter:
     router = APIRouter(tags=["batches"])
+    again: dict[int | str, dict[str, Any]] = {
+        200: {"model": BatchSummary, "description": "The same batch was put before"}
+    }
 
-    @router.put("/batches/{uid}", status_code=202)
-    async def put_batch(uid: str, request: BatchRequest, response: Response) -> dict[str, Any]:
+    @router.put("/batches/{uid}", status_code=202, responses=again | errors(409, 422))
+    async def put_batch(uid: str, request: BatchRequest, response: Response) -> BatchSummary:
         """Accept a batch of orders: 202 when it is new, 200 when the same was put before."""
         is_new = await doors.batches.put(uid, request.wanted())
         response.status_code = 202 if is_new else 200
-        return await _summary(doors, uid)
+        return BatchSummary(**await _summary(doors, uid))
 
-    @router.get("/batches/{uid}")
-    async def get_batch(uid: str) -> dict[str, Any]:
+    @router.get("/batches/{uid}", responses=errors(404))
+    async def get_batch(uid: str) -> BatchSummary:
         """How far the batch is placed, and what has become of its orders."""
-        return await _summary(doors, uid)
+        return BatchSummary(**await _summary(doors, uid))
 
-    @router.post("/batches/{uid}/cancel", status_code=202)
-    async def cancel_batch(uid: str) -> dict[str, Any]:
+    @router.post("/batches/{uid}/cancel", status_code=202, responses=errors(404))
+    async def cancel_batch(uid: str) -> BatchCancelled:
         """Place no more of it and ask every open order to end."""
         asked = await doors.batches.cancel(uid)
         if asked is None:
             raise HTTPException(404, f"batch {uid[:80]!r} is not known; PUT it first")
-        return {**await _summary(doors, uid), "asked_to_cancel": asked}
+        return BatchCancelled(**await _summary(doors, uid), asked_to_cancel=asked)
 
     return router
 
@@ -189,13 +203,14 @@ async def _told(doors: Doors, saga_id: str) -> dict[str, Any]:
     return {"source": "orchestrator", "events": saga.get("history", [])}
 
 
-def _view(row: dict[str, Any]) -> dict[str, Any]:
+def _view(row: dict[str, Any]) -> OrderView:
     """A row as it is told: the mode in its long form, the step by name, and who owes it."""
     standing = Standing(Status(row["status"]), row["current_step"])
     word = STEP_BY_STATE.get(row["current_step"])
-    return {
+    told = {
         **row,
         "mode": Mode(row["mode"]).long,
         "step": word.name if word else None,
         "owed_by": owed_by(row["mode"], standing, known=row["known"]),
     }
+    return OrderView(**told)

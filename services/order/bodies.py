@@ -1,24 +1,20 @@
-"""What the API is sent: the two bodies, read strictly, and the cursor and the span of time of a
-list.
+"""What the API is sent: the two bodies, read strictly, and the span of time of a list.
 
 Bounds that the contract gives are not repeated here: `placing` checks them for every door. It must
 not know the database.
 """
 
-import base64
-import binascii
 import re
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from order.batches import BatchDraft
 from order.domain import CURRENCY
 from order.placing import Draft, Unacceptable
 from saga.contract import Mode
 
-_NOT_OURS: Final = "cursor is not one of ours; hand back next_cursor of the page before, unchanged"
 _SPAN: Final = re.compile(r"(\d{1,6})(s|m|h|d)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -27,7 +23,10 @@ def _read_mode(value: object) -> object:
     return Mode.parse(value) if isinstance(value, str) else value
 
 
-AnyMode = Annotated[Mode, BeforeValidator(_read_mode)]
+_WRITTEN: Final = [form for mode in Mode for form in (mode.value, mode.long, mode.long.title())]
+AnyMode = Annotated[
+    Mode, BeforeValidator(_read_mode), WithJsonSchema({"type": "string", "enum": _WRITTEN})
+]
 """`choreo`, `choreography`, `Choreography`, and the same of orchestration."""
 
 
@@ -92,20 +91,3 @@ def read_since(text: str, now: datetime) -> datetime:
         detail = f"since is {text[:40]!r}; give a span (30s, 10m, 2h, 1d) or a time with its zone"
         raise Unacceptable("since", detail)
     return when
-
-
-def write_cursor(created_at: datetime, saga_id: str) -> str:
-    """Where a page ends, to be handed back unchanged."""
-    return base64.urlsafe_b64encode(f"{created_at.isoformat()} {saga_id}".encode()).decode()
-
-
-def read_cursor(cursor: str) -> tuple[datetime, str]:
-    """The place that `write_cursor` wrote. Raises Unacceptable."""
-    try:
-        text, _, saga_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
-        when = datetime.fromisoformat(text)
-    except (ValueError, binascii.Error) as error:
-        raise Unacceptable("cursor", _NOT_OURS) from error
-    if when.tzinfo is None or "\0" in saga_id:
-        raise Unacceptable("cursor", _NOT_OURS)
-    return when, saga_id

@@ -9,7 +9,7 @@ participant decides.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 PARTITIONS: Final = 3
 """Partitions of every topic on one machine; all topics of a mode have the same number, the key is
@@ -36,7 +36,7 @@ class Mode(StrEnum):
     ORCH = "orch"
 
     @property
-    def long(self) -> str:
+    def long(self) -> Literal["choreography", "orchestration"]:
         """The form that metrics and the HTTP API use."""
         return "choreography" if self is Mode.CHOREO else "orchestration"
 

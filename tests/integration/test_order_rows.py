@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
+import declared
 from brewsaga.stack import KafkaChoice, StackConfig, ensure_databases, migrate, running
 from order import store_follow, store_orders, wire
 from order.api import Doors, create_app
@@ -88,9 +89,8 @@ class World:
 
     def api(self) -> httpx.AsyncClient:
         batches = self.batches()
-        app = create_app(Doors(self, self.placing(), batches, self.client(), utc_now))
-        transport = httpx.ASGITransport(app=app)
-        return httpx.AsyncClient(transport=transport, base_url="http://order")
+        app = create_app(Doors(self, self.placing(), batches, self.client(), utc_now), None)
+        return declared.client(app)
 
     async def hear(self, *heards: Heard) -> Handled:
         timeline = Timeline(resay_after_seconds=5.0, utc_now=utc_now)

@@ -10,6 +10,7 @@ import gc
 import logging
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,8 +19,10 @@ from typing import Any, Final
 
 import uvicorn
 import uvloop
+from pydantic import SecretStr
 
 from sagakit.shell import database, logs, workers
+from sagakit.shell.api_token import TokenFileError, read_token
 from sagakit.shell.health import HealthServer
 from sagakit.shell.loop import Worker
 from sagakit.shell.metrics import Declaration, Metrics
@@ -37,6 +40,8 @@ RESTART_SECONDS: Final = 1.0
 GARBAGE_THRESHOLD: Final = 100_000
 """Objects that a batch holds at once set the collector off again and again: at Python's own 700 it
 took a sixth of a busy process, and found nothing, since batches make no cycles."""
+WRONG_SETTING: Final = 2
+"""The exit code of a service that cannot start as it is set."""
 
 ASGIApp = Callable[..., Awaitable[None]]
 Task = Callable[[Runtime], Awaitable[None]]
@@ -48,12 +53,13 @@ log = logging.getLogger(__name__)
 class Parts:
     """What a service is made of: one handler a mode, what it says again, its API and its own tasks.
 
-    A background task that fails is logged and started again; one that returns is done.
+    `app` builds the API, given the token that changing requests must carry (None: none is asked
+    for). A background task that fails is logged and started again; one that returns is done.
     """
 
     handlers: Sequence[Handler[Any]] = ()
     dues: Sequence[Due] = ()
-    app: Callable[[Runtime], ASGIApp] | None = None
+    app: Callable[[SecretStr | None], ASGIApp] | None = None
     background: Sequence[Task] = ()
 
 
@@ -87,7 +93,11 @@ def serve(spec: ServiceSpec) -> None:
     logs.configure(spec.service, spec.settings.log_format, spec.settings.log_level)
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
-    uvloop.run(run_service(spec))
+    try:
+        uvloop.run(run_service(spec))
+    except TokenFileError as error:
+        log.critical("%s", error)
+        sys.exit(WRONG_SETTING)
 
 
 @asynccontextmanager
@@ -122,13 +132,14 @@ async def run_service(
 ) -> None:
     """Run until `stop` is set (by default: SIGTERM or SIGINT).
 
-    Raises what a loop cannot survive.
+    Raises what a loop cannot survive, and TokenFileError before anything is opened.
     """
+    token = read_token(spec.settings.api_token_file)
     stop = stop or _stop_on_signals()
     async with open_runtime(spec) as runtime:
         parts = spec.build(runtime)
         running = Running(runtime, parts, [Worker(one, runtime) for one in parts.handlers])
-        async with _health(running), _http(running):
+        async with _health(running), _http(running, token):
             loops = [asyncio.create_task(one.run()) for one in running.workers]
             running.tasks = [asyncio.create_task(one) for one in _tasks(running)]
             if started is not None:
@@ -247,7 +258,7 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _http(running: Running) -> AsyncIterator[None]:
+async def _http(running: Running, token: SecretStr | None) -> AsyncIterator[None]:
     if running.parts.app is None:
         yield
         return
@@ -257,7 +268,7 @@ async def _http(running: Running) -> AsyncIterator[None]:
     listening.bind((settings.http_host, settings.http_port))
     running.http_port = listening.getsockname()[1]
     config = uvicorn.Config(
-        running.parts.app(running.runtime),
+        running.parts.app(token),
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,

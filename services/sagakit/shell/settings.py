@@ -88,7 +88,8 @@ class KitSettings(BaseSettings):
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     api_token_file: str | None = None
-    """File with the token that changing requests must carry; None: none is asked for."""
+    """File with the token that changing requests must carry; None: none is asked for. Read once, at
+    the start; the text itself is never a setting, so that it is printed nowhere."""
 
     @field_validator("mode", mode="before")
     @classmethod

@@ -4,9 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
-from orchestrator.api import IDS_MAX, PAGE_MAX, create_app
+import declared
+from orchestrator.api import IDS_MAX, create_app
 from orchestrator.ends import Ends
+from sagakit.shell.paging import PAGE_MAX
 
 
 class Away:
@@ -18,9 +21,7 @@ class Away:
 
 @pytest.fixture
 def client() -> httpx.AsyncClient:
-    app = create_app(Away(), Ends())  # type: ignore[arg-type]
-    transport = httpx.ASGITransport(app)
-    return httpx.AsyncClient(transport=transport, base_url="http://orchestrator")
+    return declared.client(create_app(Away(), Ends(), SecretStr("t")))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
