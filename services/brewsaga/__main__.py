@@ -97,6 +97,9 @@ def place(
     ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the ends.")] = False,
     timeout: Timeout = WAIT_SECONDS,
+    token_file: Annotated[
+        str, typer.Option(envvar="API_TOKEN_FILE", help="File with the API's token.")
+    ] = "",
     url: Url = "",
 ) -> None:
     """Place orders; a line each on stdout."""
@@ -106,7 +109,7 @@ def place(
     asked = ";".join(part for part in (f"{fail}=100" if fail else "", faults) if part)
     order = {"customer_id": customer, "drink": drink, "quantity": quantity, "faults": asked}
     request = PlaceRequest(_modes(mode), count, rate, order, wait, timeout)
-    _run(run(url or _default_url(), request))
+    _run(run(url or _default_url(), request, token_file))
 
 
 @app.command("list")
@@ -260,6 +263,23 @@ def graphs(
         raise CommandError(message, f"brewsaga graphs --write {write}")
     if not check:
         drawn.write(Path(write))
+
+
+@app.command("openapi")
+def openapi(
+    folder: Annotated[str, typer.Argument(help="Where the files are.")],
+    check: Annotated[bool, typer.Option("--check", help="Fail where a file differs.")] = False,
+) -> None:
+    """Write the OpenAPI file of each service that has an API."""
+    from pathlib import Path
+
+    from brewsaga import api_files
+
+    if not check:
+        api_files.write(Path(folder))
+    elif differing := api_files.differing(Path(folder)):
+        message = f"{' and '.join(differing)} in {folder} differ from what the services answer"
+        raise CommandError(message, f"brewsaga openapi {folder}")
 
 
 def _say_error(text: str, next_step: str) -> None:
