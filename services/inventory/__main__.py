@@ -14,8 +14,9 @@ from inventory.participant import CHOREOGRAPHY, ORCHESTRATION, REFERENCE_PREFIX,
 from inventory.settings import InventorySettings
 from inventory.store import SHAPE, InventoryStore, refill
 from inventory.wire import InventoryWire
+from saga import metrics
 from sagakit.shell.database import create_pool
-from sagakit.shell.participant import Participant, serve
+from sagakit.shell.participant import ParkedUndos, Participant, serve
 from sagakit.shell.rows import Backoff, RowTable
 from sagakit.shell.run import Parts, ServiceSpec
 from sagakit.shell.run import serve as run_process
@@ -23,6 +24,10 @@ from sagakit.shell.runtime import Runtime
 
 REFILL_UNITS_MAX: Final = 1_000_000_000
 """Most that one refill adds: a slip of the hand stays far below what a bigint holds."""
+
+
+RETRIED: Final = (metrics.STEP_RETRIES, (metrics.CHOREOGRAPHY, "release", metrics.REFUSED))
+PARKED: Final = (metrics.SAGAS_PARKED, (metrics.CHOREOGRAPHY, "release"))
 
 
 def new_reference() -> str:
@@ -42,10 +47,10 @@ def describe(settings: InventorySettings) -> ServiceSpec:
             InventoryStore(odds, new_reference),
             settings.park_after_attempts,
         )
-        handlers, dues = serve(participant, settings.modes, CHOREOGRAPHY, ORCHESTRATION)
-        return Parts(handlers=handlers, dues=dues)
+        handlers, dues = serve(participant, settings.modes, CHOREOGRAPHY, ORCHESTRATION, RETRIED)
+        return Parts(handlers, dues, gauges=[ParkedUndos(participant.rows, PARKED)])
 
-    return ServiceSpec(SERVICE, settings, build)
+    return ServiceSpec(SERVICE, settings, build, metrics.of(SERVICE))
 
 
 def main() -> None:

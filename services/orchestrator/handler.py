@@ -7,12 +7,13 @@ saga that occurs twice meets the row which its first message left.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from orchestrator import store, wire
+from orchestrator import counting, store, wire
 from orchestrator.domain import Decision, Effect, Heard, Policy, decide
 from saga.contract import Mode, heard_by
 from sagakit.core.deadletters import Poison
 from sagakit.core.steps import Status
 from sagakit.shell.ports import Connection, DeadLetter, Handled, Message, Record
+from sagakit.shell.tally import Tally
 
 SERVICE: Final = "orchestrator"
 
@@ -42,7 +43,8 @@ class Orchestration:
         changes = store.Changes(
             loaded_versions={saga_id: saga.version for saga_id, saga in sagas.items()}
         )
-        handled = Handled()
+        since = await store.entered(connection, sagas.values())
+        handled, tally = Handled(), Tally()
         for message in messages:
             saga_id = message.body.saga_id
             try:
@@ -52,10 +54,12 @@ class Orchestration:
                     DeadLetter(message.record, poison.reason, poison.detail, saga_id)
                 )
                 continue
+            counting.decided(tally, message.body, decision, since)
             if decision.saga is not None:
                 sagas[saga_id] = decision.saga
             _collect(decision, message.record, changes, handled)
         await store.save(connection, changes)
+        handled.observations = tally.observations()
         return handled
 
     def committed(self, handled: Handled) -> None:
@@ -98,7 +102,7 @@ class AwaitedCommands:
             for saga in sorted(sagas, key=lambda saga: saga.saga_id)
             if saga.where.awaits is not None
         ]
-        return Handled(outgoing=said)
+        return Handled(outgoing=said, observations=counting.said_again(sagas))
 
     async def reset(self, connection: Connection) -> None:
         """Broker or database came back: what is open is said again within one first wait."""

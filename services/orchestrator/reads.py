@@ -31,6 +31,16 @@ _PAGE: Final = f"""
         AND ($3::timestamptz IS NULL OR (created_at, saga_id) < ($3, $4::text))
     ORDER BY created_at DESC, saga_id DESC LIMIT $5"""  # noqa: S608
 
+# An open saga's row is written again without a move for a refused undo or a noted cancel alone.
+_IN_FLIGHT: Final = """
+    SELECT open.current_step, count(*), count(*) FILTER (WHERE open.parked_at IS NOT NULL),
+        extract(epoch FROM min(coalesce(moved.at, open.updated_at)))::float8
+    FROM saga_state AS open LEFT JOIN LATERAL (
+        SELECT max(created_at) AS at FROM saga_history
+        WHERE (open.attempts > 0 OR open.cancel_asked) AND saga_id = open.saga_id
+            AND source <> target) AS moved ON true
+    WHERE open.status = 'RUNNING' GROUP BY open.current_step"""
+
 
 async def one(connection: Connection, saga_id: str) -> dict[str, Any] | None:
     """Fetch one saga with its history; None where it is not known."""
@@ -39,6 +49,12 @@ async def one(connection: Connection, saga_id: str) -> dict[str, Any] | None:
         return None
     history = await connection.fetch(_HISTORY, saga_id, row["version"])
     return {**dict(row), "history": [dict(entry) for entry in history]}
+
+
+async def in_flight(connection: Connection) -> list[tuple[str, int, int, float]]:
+    """Open sagas by state: how many, how many are parked, since when the oldest is there."""
+    rows = await connection.fetch(_IN_FLIGHT)
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 async def standings(

@@ -5,7 +5,7 @@ of history; each is a single UNNEST statement, whatever the size. It must not kn
 changes, nor what is said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -75,6 +75,10 @@ _REMEMBER: Final = f"""
     INSERT INTO saga_history ({_names(_ENTRY)})
     SELECT * FROM unnest({_arrays(_ENTRY)})"""  # noqa: S608
 
+_ENTERED: Final = """
+    SELECT saga_id, max(created_at) FROM saga_history
+    WHERE saga_id = ANY($1::text[]) AND source <> target GROUP BY saga_id"""
+
 _SAY_AGAIN: Final = f"""
     WITH due AS (
         SELECT saga_id AS due_id FROM saga_state
@@ -109,6 +113,19 @@ async def load(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, Sa
     rows = await connection.fetch(_LOAD, ids)
     sagas = (_to_saga(row) for row in rows if row["saga_id"] is not None)
     return {saga.saga_id: saga for saga in sagas}, rows[0]["clock"]
+
+
+async def entered(connection: Connection, sagas: Collection[Saga]) -> dict[str, datetime]:
+    """Since when each of these is in its state.
+
+    That is when its row was written last, but for refused undos and noted cancels: those are looked
+    up in the history, and are few.
+    """
+    since = {saga.saga_id: saga.updated_at for saga in sagas}
+    stayed = [saga.saga_id for saga in sagas if saga.attempts or saga.cancel_asked]
+    if stayed:
+        since |= {row[0]: row[1] for row in await connection.fetch(_ENTERED, stayed)}
+    return since
 
 
 async def save(connection: Connection, changes: Changes) -> None:

@@ -9,19 +9,21 @@ from typing import Any
 
 import httpx
 
+from order import counting, store_reads
 from order.api import Doors, create_app
 from order.batches import Batches
 from order.due import OpenOrders
 from order.follower import Follower
 from order.handler import Timeline
-from order.metrics import DECLARATIONS
 from order.orchestrator_client import OrchestratorClient
 from order.placing import Placing
 from order.ports import Limits, utc_now
 from order.settings import OrderSettings
-from order.store_follow import Ended
 from order.store_orders import NewOrder
+from saga import metrics
 from saga.contract import Mode
+from sagakit.shell.gauges import Readings
+from sagakit.shell.ports import Connection
 from sagakit.shell.run import Parts, ServiceSpec, serve
 from sagakit.shell.runtime import Runtime
 
@@ -38,7 +40,9 @@ def limits_of(settings: OrderSettings) -> Limits:
 
 def describe(settings: OrderSettings) -> ServiceSpec:
     """The service as the kit runs it: API, timeline, what is said again, batches, follower."""
-    return ServiceSpec("order", settings, partial(_build, settings), DECLARATIONS)
+    return ServiceSpec(
+        "order", settings, partial(_build, settings), metrics.of("order", counting.KNOWN)
+    )
 
 
 def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
@@ -46,12 +50,12 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
     # Proxies of the environment are not for the services of this project.
     http = httpx.AsyncClient(base_url=settings.orchestrator_url, trust_env=False)
     client = OrchestratorClient(http)
-    follower = Follower(runtime.pool, client, ended=partial(_count_ends, runtime))
+    count = runtime.metrics.observe_all
+    follower = Follower(runtime.pool, client, ended=lambda ends: count(counting.told(ends)))
 
     def placed(orders: Sequence[NewOrder]) -> None:
         follower.placed(orders)
-        for order in orders:
-            runtime.metrics.observe("sagas_started_total", (order.mode.long,), 1.0)
+        count(counting.placed(orders))
 
     placing = Placing(runtime, limits, clock=utc_now, placed=placed)
     batches = Batches(runtime, placing, limits, utc_now)
@@ -73,14 +77,16 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
         dues=[OpenOrders(limits)],
         app=partial(create_app, doors),
         background=[pace, follow] if Mode.ORCH in limits.modes else [pace],
+        gauges=[InFlight()],
     )
 
 
-def _count_ends(runtime: Runtime, ends: Sequence[Ended]) -> None:
-    for end in ends:
-        labels = (Mode.ORCH.long, end.outcome)
-        runtime.metrics.observe("sagas_finished_total", labels, 1.0)
-        runtime.metrics.observe("saga_duration_seconds", labels, end.duration_seconds)
+class InFlight:
+    """`GaugeSource` of open choreographed orders."""
+
+    async def read(self, connection: Connection) -> Readings:
+        """By step."""
+        return counting.in_flight(await store_reads.in_flight(connection))
 
 
 def _print_line(line: str) -> None:

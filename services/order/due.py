@@ -4,7 +4,7 @@ that alone heals a chain.
 It must not know how often it is asked nor how fast it may speak: the kit's runner caps the rate.
 """
 
-from order import store_orders, wire
+from order import counting, store_orders, wire
 from order.ports import Limits
 from sagakit.shell.ports import Connection, Handled
 
@@ -24,14 +24,17 @@ class OpenOrders:
 
     async def due(self, connection: Connection, limit: int) -> Handled:
         """Claim at most `limit` silent orders and say them."""
-        sayings = await store_orders.claim_due(
+        found = await store_orders.claim_due(
             connection,
             self._limits.modes,
             limit,
             resay_after_seconds=self._limits.resay_after_seconds,
             resay_max_seconds=self._limits.resay_max_seconds,
         )
-        return Handled(outgoing=[wire.say(saying) for saying in sayings])
+        return Handled(
+            outgoing=[wire.say(saying) for saying, _ in found],
+            observations=counting.said_again((saying.mode, step) for saying, step in found),
+        )
 
     async def reset(self, connection: Connection) -> None:
         """Broker or database came back."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from order import store, store_orders, wire
+from order import counting, store, store_orders, wire
 from order.domain import Effect, Heard, Standing, hear
 from order.store import Stored
 from order.store_orders import NewOrder
@@ -20,21 +20,22 @@ from saga.contract import Mode
 from saga.terms import Terms, contradiction
 from sagakit.core.deadletters import Reason
 from sagakit.shell.ports import Conflict, Connection, DeadLetter, Handled, Message, Record
+from sagakit.shell.tally import Tally
 
 _REQUESTED: Final = contract.ORDER_REQUESTED.event
-_LONG: Final = Mode.CHOREO.long
 
 
 @dataclass(slots=True)
 class Folding:
     """One saga while a batch is folded. `stored` None: not known before; `terms` None: not to be
-    adopted either.
+    adopted either. `in_step_seconds` is how long it has been in its step; 0 once it moves here.
     """
 
     stored: Stored | None
     standing: Standing
     terms: Terms | None
     requested: Heard | None = None
+    in_step_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Batch:
     sagas: dict[str, Folding] = field(default_factory=dict)
     events: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     handled: Handled = field(default_factory=Handled)
+    tally: Tally = field(default_factory=Tally)
 
 
 class Timeline:
@@ -79,6 +81,7 @@ class Timeline:
         await self._write(connection, batch)
         if self._print_line is not None:
             self._lines = await store.timelines(connection, {saga for saga, _ in batch.events})
+        batch.handled.observations = batch.tally.observations()
         return batch.handled
 
     def committed(self, handled: Handled) -> None:
@@ -109,9 +112,9 @@ class Timeline:
         for saga_id, heard in adopting.items():
             folding = Folding(None, Standing(), heard.terms, heard)
             batch.sagas[saga_id] = folding
-            batch.handled.observations.append(("sagas_started_total", (_LONG,), 1.0))
+            counting.started(batch.tally, Mode.CHOREO)
             for event in earlier.get(saga_id, ()):
-                _apply(batch.handled, folding, event)
+                _apply(batch, folding, event)
 
     async def _write(self, connection: Connection, batch: Batch) -> None:
         """Orders before events, each sorted by saga: no two processes wait for each other."""
@@ -152,7 +155,8 @@ def _fold(batch: Batch, stored: Stored | None, message: Message[Heard]) -> None:
         return
     folding = batch.sagas.get(saga_id)
     if folding is None and stored is not None:
-        folding = Folding(stored, stored.standing, stored.terms)
+        seconds = stored.in_step_seconds
+        folding = Folding(stored, stored.standing, stored.terms, in_step_seconds=seconds)
         batch.sagas[saga_id] = folding
     if folding is not None and folding.terms is not None and heard.terms is not None:
         cause = contradiction(folding.terms, heard.terms)
@@ -168,29 +172,26 @@ def _fold(batch: Batch, stored: Stored | None, message: Message[Heard]) -> None:
     else:
         drawn[1] += 1
     if folding is not None:
-        _apply(batch.handled, folding, heard)
+        _apply(batch, folding, heard)
 
 
-def _apply(handled: Handled, folding: Folding, heard: Heard) -> None:
+def _apply(batch: Batch, folding: Folding, heard: Heard) -> None:
     """One event into one saga, with what is to be counted once it is true."""
     before = folding.standing
     after, effect = hear(before, heard)
     if effect is Effect.NOTHING:
         return
     folding.standing = after
-    observations = handled.observations
     if effect is Effect.LATE:
-        handled.late += 1
+        batch.handled.late += 1
         return
     if effect is Effect.VIOLATION:
-        observations.append(("invariant_violations_total", (_LONG, "one_end"), 1.0))
+        counting.violated(batch.tally)
         return
     if after.current_step != before.current_step:
-        target = after.current_step if effect is Effect.MOVED else f"DONE/{after.status.value}"
-        observations.append(("transitions_total", (_LONG, before.current_step, target), 1.0))
+        counting.moved(batch.tally, before, after, heard, folding.in_step_seconds)
+        folding.in_step_seconds = 0.0
     if effect is Effect.ENDED and after.outcome is not None:
         age_seconds = folding.stored.age_seconds if folding.stored is not None else 0.0
-        labels = (_LONG, after.outcome.value)
-        observations.append(("sagas_finished_total", labels, 1.0))
-        observations.append(("saga_duration_seconds", labels, age_seconds))
-        handled.after_commit.append(heard.saga_id)
+        counting.ended(batch.tally, Mode.CHOREO, after.outcome.value, age_seconds)
+        batch.handled.after_commit.append(heard.saga_id)

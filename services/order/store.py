@@ -17,8 +17,8 @@ from sagakit.shell.ports import Connection
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the batch path needs of an order's row. `age_seconds` is measured by the database's
-    clock.
+    """What the batch path needs of an order's row. `age_seconds` and `in_step_seconds` (since it
+    came where it stands) are measured by the database's clock.
     """
 
     saga_id: str
@@ -27,12 +27,14 @@ class Stored:
     standing: Standing
     version: int
     age_seconds: float
+    in_step_seconds: float
 
 
 _LOAD: Final = """
 SELECT saga_id, mode, amount_cents, currency, status, current_step, outcome, failure_reason,
   cancel_asked, version,
-       extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_seconds
+  extract(epoch FROM clock_timestamp() - created_at)::float8 AS age_seconds,
+  extract(epoch FROM clock_timestamp() - updated_at)::float8 AS in_step_seconds
 FROM orders WHERE saga_id = ANY($1::text[])
 """
 
@@ -50,6 +52,7 @@ async def load(connection: Connection, saga_ids: Iterable[str]) -> dict[str, Sto
             Standing(Status(row[4]), row[5], Outcome(row[6]) if row[6] else None, row[7], row[8]),
             row[9],
             row[10],
+            row[11],
         )
         for row in rows
     }

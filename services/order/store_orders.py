@@ -147,7 +147,7 @@ FROM (SELECT saga_id AS due_id FROM orders
     AND (mode = 'choreo' OR NOT known OR cancel_asked)
   ORDER BY say_again_at LIMIT $2 FOR UPDATE SKIP LOCKED) AS due
 WHERE o.saga_id = due.due_id
-RETURNING {_SAYING}
+RETURNING {_SAYING}, current_step
 """  # noqa: S608 - only the list of columns is put in
 
 
@@ -158,15 +158,15 @@ async def claim_due(
     *,
     resay_after_seconds: float,
     resay_max_seconds: float,
-) -> list[Saying]:
-    """Open orders that have been silent for too long; each is due again after twice the time,
-    capped, with jitter.
+) -> list[tuple[Saying, str]]:
+    """Open orders that have been silent for too long, each with its current step; each is due again
+    after twice the time, capped, with jitter.
 
     An orchestrated order whose orchestrator has taken note of all there is to say has
     `say_again_at` at infinity.
     """
     rows = await connection.fetch(_DUE, list(modes), limit, resay_after_seconds, resay_max_seconds)
-    return [_saying(row) for row in rows]
+    return [(_saying(row), row["current_step"]) for row in rows]
 
 
 async def begin_anew(

@@ -33,6 +33,12 @@ WHERE saga_id = $1 ORDER BY heard_at, event
 """
 
 
+_IN_FLIGHT: Final = """
+SELECT current_step, count(*), extract(epoch FROM min(updated_at))::float8 FROM orders
+WHERE status = 'RUNNING' AND mode = 'choreo' GROUP BY current_step
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which orders are asked for; None means all. `silent_seconds`: open, and nothing heard for so
@@ -67,3 +73,11 @@ async def page(connection: Connection, query: Query, limit: int) -> Sequence[dic
 async def timeline(connection: Connection, saga_id: str) -> list[dict[str, Any]]:
     """What was heard of a choreographed saga, in the order of hearing."""
     return [dict(row) for row in await connection.fetch(_TIMELINE, saga_id)]
+
+
+async def in_flight(connection: Connection) -> list[tuple[str, int, float]]:
+    """Open choreographed orders by current step: how many, and since when the oldest is there.
+
+    An open order is written again only when it moves, or once when its cancel is asked.
+    """
+    return [(row[0], row[1], row[2]) for row in await connection.fetch(_IN_FLIGHT)]

@@ -1,16 +1,21 @@
 """Runs payment: reads the settings and puts the parts together. Nothing else does either."""
 
+from typing import Final
 from uuid import uuid4
 
 from payment.participant import CHOREOGRAPHY, ORCHESTRATION, REFERENCE_PREFIX, SERVICE
 from payment.settings import PaymentSettings
 from payment.store import SHAPE, PaymentStore
 from payment.wire import PaymentWire
-from sagakit.shell.participant import Participant, serve
+from saga import metrics
+from sagakit.shell.participant import ParkedUndos, Participant, serve
 from sagakit.shell.rows import Backoff, RowTable
 from sagakit.shell.run import Parts, ServiceSpec
 from sagakit.shell.run import serve as run_process
 from sagakit.shell.runtime import Runtime
+
+RETRIED: Final = (metrics.STEP_RETRIES, (metrics.CHOREOGRAPHY, "refund", metrics.REFUSED))
+PARKED: Final = (metrics.SAGAS_PARKED, (metrics.CHOREOGRAPHY, "refund"))
 
 
 def new_reference() -> str:
@@ -30,10 +35,10 @@ def describe(settings: PaymentSettings) -> ServiceSpec:
             PaymentStore(odds, new_reference),
             settings.park_after_attempts,
         )
-        handlers, dues = serve(participant, settings.modes, CHOREOGRAPHY, ORCHESTRATION)
-        return Parts(handlers=handlers, dues=dues)
+        handlers, dues = serve(participant, settings.modes, CHOREOGRAPHY, ORCHESTRATION, RETRIED)
+        return Parts(handlers, dues, gauges=[ParkedUndos(participant.rows, PARKED)])
 
-    return ServiceSpec(SERVICE, settings, build)
+    return ServiceSpec(SERVICE, settings, build, metrics.of(SERVICE))
 
 
 def main() -> None:

@@ -1,16 +1,21 @@
-"""Every metric that a service may export, declared once as plain data, the loop's own among them.
+"""The register: every metric of the project, declared once, and which service exports which.
 
-Dashboards, alerts and their documentation are checked against `EVERY`. A service passes `BUSINESS`
-in its `ServiceSpec`. No id is ever a label: ids go to logs and traces.
+A service takes its own with `of`, and counts by the names here, so that no name is written twice;
+the loop's own are the kit's (`sagakit.shell.metrics.LOOP`). Dashboards, alerts and documentation
+are checked against `EVERY`. No id is ever a label: ids go to logs and traces.
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Final
 
-from saga.contract import STEPS, Mode, Outcome
-from sagakit.shell.metrics import LOOP, Declaration
+from saga.contract import STEP_NAMES, STEPS, UNDO_NAMES, Mode, Outcome
+from sagakit.shell.metrics import LOOP, Declaration, LabelSet
 
-MODES: Final = tuple(mode.long for mode in Mode)
+CHOREOGRAPHY: Final = Mode.CHOREO.long
+ORCHESTRATION: Final = Mode.ORCH.long
+MODES: Final = (CHOREOGRAPHY, ORCHESTRATION)
 OUTCOMES: Final = tuple(outcome.value for outcome in Outcome)
 STEP_WORDS: Final = tuple(step.name for step in STEPS)
 
@@ -19,84 +24,185 @@ SLO_SECONDS: Final = 30.0
 SAGA_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, SLO_SECONDS, 60.0, 120.0, 300.0)
 STEP_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
 
-_MODE: Final = tuple((mode,) for mode in MODES)
-_MODE_OUTCOME: Final = tuple(product(MODES, OUTCOMES))
-_MODE_STEP: Final = tuple(product(MODES, STEP_WORDS))
+# ---------------------------------------------------------------- the words of the labels
+
+OK: Final = "ok"
+REFUSED: Final = "refused"
+STEP_ENDS: Final = (*product(STEP_NAMES, (OK, REFUSED)), *product(UNDO_NAMES, (OK,)))
+"""(step, outcome) of what leaves a step; an undo that is refused stays in it."""
+
+SILENCE: Final = "silence"
+"""Why something is said again: nothing was heard. `REFUSED`: an undo was refused, or failed."""
+
+ONE_END: Final = "one_end"
+START: Final = "START"
+"""Where a saga comes from before its first state, in transitions."""
+
+REFUSALS: Final = (
+    "card declined",
+    "out of stock",
+    "no courier capacity",
+    "expired",
+    "cancelled",
+    "void",
+    "undone",
+)
+OTHER: Final = "other"
+"""Any reason of a foreign participant's own, and an order out of its bounds: text is no label."""
+REASONS: Final = (*(text.replace(" ", "_") for text in REFUSALS), OTHER)
+
+
+def reason_label(text: str) -> str:
+    """The label of a refusal's text."""
+    return text.replace(" ", "_") if text in REFUSALS else OTHER
+
+
+# ---------------------------------------------------------------- the names
+
+SAGAS_STARTED: Final = "sagas_started_total"
+SAGAS_FINISHED: Final = "sagas_finished_total"
+SAGA_DURATION: Final = "saga_duration_seconds"
+SAGAS_IN_FLIGHT: Final = "sagas_in_flight"
+SAGAS_PARKED: Final = "sagas_parked"
+OLDEST_IN_FLIGHT: Final = "oldest_in_flight_saga_timestamp_seconds"
+STEP_DURATION: Final = "step_duration_seconds"
+STEP_RETRIES: Final = "step_retries_total"
+TRANSITIONS: Final = "transitions_total"
+COMPENSATIONS: Final = "compensations_triggered_total"
+VIOLATIONS: Final = "invariant_violations_total"
+CANARY_LAST_END: Final = "canary_last_end_timestamp_seconds"
+CHAOS_ACTIVE: Final = "chaos_active"
+CHAOS_FINISHED: Final = "chaos_experiments_finished_total"
+OPERATOR_RECONCILES: Final = "operator_reconciles_total"
 
 BUSINESS: Final = (
-    Declaration("sagas_started_total", "counter", "Sagas begun.", ("mode",), known=_MODE),
+    Declaration(SAGAS_STARTED, "counter", "Sagas begun.", ("mode",)),
     Declaration(
-        "sagas_finished_total",
+        SAGAS_FINISHED,
         "counter",
         "Sagas that ended consistently, by outcome.",
         ("mode", "outcome"),
-        known=_MODE_OUTCOME,
     ),
     Declaration(
-        "saga_duration_seconds",
+        SAGA_DURATION,
         "histogram",
-        "From the order to the end. What never ends is not in it: see the age gauge.",
+        "From the order to its recorded end. What never ends is not in it: see the age gauge.",
         ("mode", "outcome"),
         buckets=SAGA_SECONDS,
-        known=_MODE_OUTCOME,
     ),
     Declaration(
-        "sagas_in_flight",
+        SAGAS_IN_FLIGHT,
         "gauge",
         "Sagas without an end, by the step they are in; read it by max.",
         ("mode", "step"),
-        known=_MODE_STEP,
     ),
     Declaration(
-        "sagas_parked",
+        SAGAS_PARKED,
         "gauge",
         "Sagas whose undo waits for a person; read it by max.",
         ("mode", "step"),
-        known=_MODE_STEP,
     ),
     Declaration(
-        "oldest_in_flight_saga_timestamp_seconds",
+        OLDEST_IN_FLIGHT,
         "gauge",
-        "When the oldest saga in a step came there; absent while there is none.",
+        "When the oldest saga in a step came there; absent while there is none. Read it by max.",
         ("mode", "step"),
     ),
     Declaration(
-        "step_duration_seconds",
+        STEP_DURATION,
         "histogram",
-        "Time in a step.",
+        "Time in a step until the answer that ended it; in choreography as order heard them.",
         ("mode", "step", "outcome"),
         buckets=STEP_SECONDS,
     ),
-    Declaration("step_retries_total", "counter", "A step said again.", ("mode", "step", "reason")),
-    Declaration("transitions_total", "counter", "Sagas that moved.", ("mode", "source", "target")),
     Declaration(
-        "compensations_triggered_total",
+        STEP_RETRIES,
         "counter",
-        "Sagas that turned back.",
+        "Said or tried again: nothing was heard, or an undo was refused.",
+        ("mode", "step", "reason"),
+    ),
+    Declaration(TRANSITIONS, "counter", "Sagas that moved.", ("mode", "source", "target")),
+    Declaration(
+        COMPENSATIONS,
+        "counter",
+        "Sagas that turned back: at which step, and why.",
         ("mode", "trigger_step", "reason"),
     ),
     Declaration(
-        "invariant_violations_total",
+        VIOLATIONS,
         "counter",
         "What the rules exclude was heard: must stay 0.",
         ("mode", "invariant"),
-        known=tuple((mode, "one_end") for mode in MODES),
     ),
-    Declaration(
-        "store_collect_errors_total", "counter", "Gauges that could not be read.", ("service",)
-    ),
-    Declaration(
-        "canary_last_end_timestamp_seconds",
-        "gauge",
-        "When the last canary saga ended.",
-        ("mode", "outcome"),
-    ),
-    Declaration("chaos_active", "gauge", "Faults that are on.", ("experiment", "fault", "target")),
-    Declaration(
-        "chaos_experiments_finished_total", "counter", "Experiments ended.", ("fault", "verdict")
-    ),
-    Declaration("operator_reconciles_total", "counter", "Reconciliations.", ("result",)),
-    Declaration("build_info", "gauge", "What runs here.", ("service", "version", "revision")),
+    Declaration(CANARY_LAST_END, "gauge", "When the last canary saga ended.", ("mode", "outcome")),
+    Declaration(CHAOS_ACTIVE, "gauge", "Faults that are on.", ("experiment", "fault", "target")),
+    Declaration(CHAOS_FINISHED, "counter", "Experiments ended.", ("fault", "verdict")),
+    Declaration(OPERATOR_RECONCILES, "counter", "Reconciliations.", ("result",)),
 )
-
 EVERY: Final = (*LOOP, *BUSINESS)
+
+# ---------------------------------------------------------------- who exports what
+
+
+def _sets(*labels: Iterable[str]) -> tuple[LabelSet, ...]:
+    return tuple(product(*labels))
+
+
+def _step_ends(mode: str) -> tuple[LabelSet, ...]:
+    return tuple((mode, *end) for end in STEP_ENDS)
+
+
+EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
+    "order": {
+        SAGAS_STARTED: _sets(MODES),
+        SAGAS_FINISHED: _sets(MODES, OUTCOMES),
+        SAGA_DURATION: _sets(MODES, OUTCOMES),
+        SAGAS_IN_FLIGHT: (),
+        OLDEST_IN_FLIGHT: (),
+        STEP_DURATION: _step_ends(CHOREOGRAPHY),
+        STEP_RETRIES: _sets(MODES, STEP_WORDS, [SILENCE]),
+        TRANSITIONS: (),
+        COMPENSATIONS: _sets([CHOREOGRAPHY], ["inventory", "shipment"], REASONS),
+        VIOLATIONS: _sets([CHOREOGRAPHY], [ONE_END]),
+    },
+    "orchestrator": {
+        SAGAS_IN_FLIGHT: (),
+        SAGAS_PARKED: (),
+        OLDEST_IN_FLIGHT: (),
+        STEP_DURATION: _step_ends(ORCHESTRATION),
+        STEP_RETRIES: (
+            *_sets([ORCHESTRATION], STEP_WORDS, [SILENCE]),
+            *_sets([ORCHESTRATION], UNDO_NAMES, [REFUSED]),
+        ),
+        TRANSITIONS: (),
+        COMPENSATIONS: _sets([ORCHESTRATION], STEP_NAMES, REASONS),
+    },
+    "payment": {
+        SAGAS_PARKED: (),
+        STEP_RETRIES: _sets([CHOREOGRAPHY], ["refund"], [REFUSED]),
+    },
+    "inventory": {
+        SAGAS_PARKED: (),
+        STEP_RETRIES: _sets([CHOREOGRAPHY], ["release"], [REFUSED]),
+    },
+    "shipment": {},
+}
+"""Each service's metrics beyond the loop's, with the label sets that it alone begins at 0.
+
+The beginning and the end of every saga are order's, so that none is counted twice; a step, a
+transition and a compensation are counted where the saga's state is: order in choreography, the
+orchestrator in orchestration. What is parked in choreography only the owing participant knows.
+A gauge of the database begins when it is first read: a 0 that nobody has read would be a claim.
+"""
+
+
+def of(
+    service: str, known: Mapping[str, Iterable[LabelSet]] | None = None
+) -> tuple[Declaration, ...]:
+    """What `service` exports; `known` adds label sets that only the service itself can list."""
+    declared = {declaration.name: declaration for declaration in BUSINESS}
+    more = known or {}
+    return tuple(
+        replace(declared[name], known=(*sets, *more.get(name, ())))
+        for name, sets in EXPORTED[service].items()
+    )

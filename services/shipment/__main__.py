@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from saga import metrics
 from sagakit.shell.participant import Participant, serve
 from sagakit.shell.rows import Backoff, RowTable
 from sagakit.shell.run import Parts, ServiceSpec
@@ -33,7 +34,7 @@ def describe(settings: ShipmentSettings) -> ServiceSpec:
         handlers, dues = serve(participant, settings.modes, CHOREOGRAPHY, ORCHESTRATION)
         return Parts(handlers=handlers, dues=dues)
 
-    return ServiceSpec(SERVICE, settings, build)
+    return ServiceSpec(SERVICE, settings, build, metrics.of(SERVICE))
 
 
 def main() -> None:

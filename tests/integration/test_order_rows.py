@@ -2,9 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 import declared
-from brewsaga.stack import KafkaChoice, StackConfig, ensure_databases, migrate, running
+from brewsaga.stack import ensure_databases, migrate
 from order import store_follow, store_orders, wire
 from order.api import Doors, create_app
 from order.batches import Batches, saga_id_of
@@ -34,14 +34,6 @@ from sagakit.shell.ports import Handled, Message, Outgoing, Record
 DEADLINE_SECONDS = 30.0
 DB = Path(__file__).parents[2] / "db"
 LIMITS = Limits(max_in_flight=50, resay_after_seconds=0.01, resay_max_seconds=0.02)
-
-
-@pytest.fixture(scope="module")
-def admin_url() -> Iterator[str]:
-    """A Postgres of its own; Kafka is not asked for anything here, so the embedded one will do."""
-    config = replace(StackConfig.from_environment(), kafka=KafkaChoice.EMBEDDED)
-    with running(config) as stack:
-        yield stack.postgres.admin_url
 
 
 @dataclass

@@ -17,12 +17,9 @@ import inventory.participant
 import payment.participant
 import shipment.participant
 from brewsaga.stack import (
-    KafkaChoice,
-    StackConfig,
     drop_databases,
     ensure_databases,
     migrate,
-    running,
 )
 from inventory.store import SHAPE as RESERVATIONS
 from inventory.store import InventoryStore, refill
@@ -54,12 +51,6 @@ SERVICES: dict[str, tuple[Any, Any, Any, Any, str]] = {
     "inventory": (inventory.participant, RESERVATIONS, InventoryStore, InventoryWire, "release"),
     "shipment": (shipment.participant, SHIPMENTS, ShipmentStore, ShipmentWire, ""),
 }
-
-
-@pytest.fixture(scope="module")
-def admin_url() -> Iterator[str]:
-    with running(StackConfig(kafka=KafkaChoice.EMBEDDED)) as stack:
-        yield stack.postgres.admin_url
 
 
 @pytest.fixture

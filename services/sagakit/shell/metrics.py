@@ -2,12 +2,12 @@
 
 Plain data first, one registry a process built from it.
 
-A service passes further declarations; observations come as (name, label values, value). No id is
-ever a label.
+A service passes further declarations; observations come as (name, label values, value). A label set
+that is known starts at 0, so that its first increase is seen as one. No id is ever a label.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, assert_never
 
@@ -21,6 +21,8 @@ from prometheus_client import (
     ProcessCollector,
 )
 
+from sagakit.core.deadletters import Reason
+
 NAMESPACE: Final = "brewsaga"
 SEVERAL: Final = "several"
 """The topic label where a batch of several topics held duplicates: the handler counts them
@@ -30,6 +32,9 @@ MODE_WORDS: Final = {"choreo": "choreography", "orch": "orchestration"}
 """Metrics use the long form of a mode."""
 
 Kind = Literal["counter", "gauge", "histogram"]
+LabelSet = tuple[str, ...]
+PROCESSED: Final = ("ok", "duplicate", "retried", "dead_lettered")
+"""What a message can come to, as `messages_processed_total` says it."""
 SECONDS: Final = (
     0.001,
     0.0025,
@@ -57,9 +62,9 @@ class Declaration:
     name: str
     kind: Kind
     help: str
-    labels: tuple[str, ...] = ()
+    labels: LabelSet = ()
     buckets: tuple[float, ...] = SECONDS
-    known: tuple[tuple[str, ...], ...] = ()
+    known: tuple[LabelSet, ...] = ()
 
 
 _TOPIC = ("service", "topic")
@@ -115,7 +120,30 @@ LOOP: Final = (
         "From COMMIT to Kafka's acknowledgement; one sample a collection of acknowledgements.",
         ("service",),
     ),
+    Declaration(
+        "store_collect_errors_total",
+        "counter",
+        "Gauges that could not be read from the database.",
+        ("service",),
+    ),
+    Declaration("build_info", "gauge", "What runs here.", ("service", "version", "revision")),
 )
+
+
+def known_of_loop(service: str, mode: str, topics: Sequence[str]) -> Mapping[str, list[LabelSet]]:
+    """The label sets that one handler's loop can count, by name; `mode` in its short form."""
+    together = [*topics, SEVERAL] if len(topics) > 1 else list(topics)
+    heard = [(service, topic) for topic in topics]
+    return {
+        "messages_processed_total": [
+            *((*one, outcome) for one in heard for outcome in PROCESSED),
+            *((service, topic, "duplicate") for topic in together),
+        ],
+        "message_processing_seconds": [(*one, "ok") for one in heard],
+        "message_transit_seconds": [(*one, "ok") for one in heard],
+        "dead_letters_total": [(*one, reason.value) for one in heard for reason in Reason],
+        "late_events_total": [(MODE_WORDS[mode], topic) for topic in together],
+    }
 
 
 class Metrics:
@@ -128,6 +156,7 @@ class Metrics:
         GCCollector(registry=self.registry)
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
         self._unknown: set[str] = set()
+        self._children: dict[tuple[str, LabelSet], Callable[[float], None]] = {}
         declared = {one.name: one for one in (*LOOP, *declarations)}
         for declaration in declared.values():
             self._metrics[declaration.name] = self._build(declaration)
@@ -150,27 +179,48 @@ class Metrics:
             metric.labels(*values)
         return metric
 
+    def begin(self, known: Mapping[str, Iterable[LabelSet]]) -> None:
+        """Start further label sets at 0."""
+        for name, sets in known.items():
+            for labels in sets:
+                self._metrics[name].labels(*labels)
+
     def observe(self, name: str, labels: Sequence[str], value: float) -> None:
         """Add to a counter, set a gauge, sample a histogram.
 
         An undeclared name is said once and then left out.
         """
+        key = (name, tuple(labels))
+        note = self._children.get(key) or self._child(*key)
+        if note is not None:
+            note(value)
+
+    def observe_all(self, observations: Iterable[tuple[str, LabelSet, float]]) -> None:
+        """Count what a tally has added up."""
+        for name, labels, value in observations:
+            self.observe(name, labels, value)
+
+    def _child(self, name: str, labels: LabelSet) -> Callable[[float], None] | None:
+        """Looked up once a label set: the library's own look-up costs more than the counting."""
         metric = self._metrics.get(name)
         if metric is None:
             if name not in self._unknown:
                 self._unknown.add(name)
                 log.warning("metric %r is not declared; declare it in the service's metrics", name)
-            return
+            return None
         child = metric.labels(*labels) if labels else metric
         if isinstance(child, Counter):
-            child.inc(value)
+            note: Callable[[float], None] = child.inc
         elif isinstance(child, Gauge):
-            child.set(value)
+            note = child.set
         else:
-            child.observe(value)
+            note = child.observe
+        self._children[name, labels] = note
+        return note
 
     def drop(self, name: str, labels: Sequence[str]) -> None:
         """Take a series away: what is not pending has no age."""
+        self._children.pop((name, tuple(labels)), None)
         try:
             self._metrics[name].remove(*labels)
         except KeyError:

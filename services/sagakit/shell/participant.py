@@ -10,11 +10,13 @@ business is known here.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sagakit.core.fold import Answer, Folded, Judge, Speech, fold
 from sagakit.core.participant import Ask, Heard, Row, Word
 from sagakit.core.reactions import Choreography, Orchestration
+from sagakit.shell.gauges import Readings
+from sagakit.shell.metrics import LabelSet
 from sagakit.shell.ports import Connection, DeadLetter, Handled, Message, Outgoing, Record
 from sagakit.shell.rows import RowTable
 
@@ -23,6 +25,10 @@ E = TypeVar("E")
 
 RESET_JITTER_SECONDS: Final = 1.0
 """When a broker or database comes back, what is owed is spread over this long."""
+
+
+Series = tuple[str, LabelSet]
+"""One series of a metric: its name and its labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +150,11 @@ class ParticipantHandler(Generic[T, E]):
 class OwedUndos(Generic[T, E]):
     """Undos that failed in choreography, tried again from the row (rules 4 and 5; `ports.Due`)."""
 
-    def __init__(self, participant: Participant[T, E]) -> None:
+    def __init__(self, participant: Participant[T, E], retried: Series | None = None) -> None:
+        """`retried` is counted once for each undo that is tried again."""
         self.name = f"{participant.service}-owed-undos"
         self._participant = participant
+        self._retried = retried
 
     async def due(self, connection: Connection, limit: int) -> Handled:
         """Claim what is due, try it, and say what came undone.
@@ -159,11 +167,25 @@ class OwedUndos(Generic[T, E]):
         heard = [_insist(row) for row in rows.values()]
         folded = await self._participant.apply(connection, heard, rows, now)
         outgoing = [self._participant.outgoing(answer, now, None) for answer in folded.answers]
-        return Handled(outgoing=outgoing)
+        counted = [] if self._retried is None else [(*self._retried, float(len(heard)))]
+        return Handled(outgoing=outgoing, observations=counted)
 
     async def reset(self, connection: Connection) -> None:
         """Broker or database came back: everything owed is due again soon."""
         await self._participant.rows.reset(connection, RESET_JITTER_SECONDS)
+
+
+class ParkedUndos:
+    """How many owed undos wait for a person, as one series (`gauges.GaugeSource`)."""
+
+    def __init__(self, rows: RowTable[Any], parked: Series) -> None:
+        self._rows = rows
+        self._name, self._labels = parked
+
+    async def read(self, connection: Connection) -> Readings:
+        """From the rows: nobody else knows what is owed in choreography."""
+        count = await self._rows.count_parked(connection)
+        return {self._name: {self._labels: float(count)}}
 
 
 def _insist(row: Row[T]) -> Heard[T]:
@@ -175,9 +197,13 @@ def serve(
     modes: Sequence[str],
     choreography: Choreography,
     orchestration: Orchestration,
+    retried: Series | None = None,
 ) -> tuple[list[ParticipantHandler[T, E]], list[OwedUndos[T, E]]]:
-    """The handlers of these modes (short forms); owed undos if choreography is among them."""
+    """The handlers of these modes (short forms); owed undos if choreography is among them.
+
+    `retried` is the counter of undos that are tried again.
+    """
     topics = {"choreo": choreography.topics, "orch": orchestration.topics}
     handlers = [ParticipantHandler(participant, mode, topics[mode]) for mode in modes]
     owes = "choreo" in modes and Word.UNDONE in choreography.says
-    return handlers, [OwedUndos(participant)] if owes else []
+    return handlers, [OwedUndos(participant, retried)] if owes else []

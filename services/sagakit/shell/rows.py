@@ -58,6 +58,7 @@ class RowTable(Generic[T]):
         self._shape = shape
         self._backoff = backoff
         self._select, self._insert, self._update, self._claim, self._reset = _statements(shape)
+        self._parked = f"SELECT count(*) FROM {shape.table} WHERE outcome = 'OWED' AND parked"  # noqa: S608
 
     async def load(
         self, connection: Connection, saga_ids: Collection[str]
@@ -94,6 +95,11 @@ class RowTable(Generic[T]):
     async def reset(self, connection: Connection, jitter_seconds: float) -> None:
         """Every owed undo that is not parked becomes due within `jitter_seconds`."""
         await connection.execute(self._reset, jitter_seconds)
+
+    async def count_parked(self, connection: Connection) -> int:
+        """How many owed undos wait for a person."""
+        found: int = await connection.fetchval(self._parked)
+        return found
 
     async def _insert_rows(
         self, connection: Connection, rows: Sequence[Row[T]], now: datetime

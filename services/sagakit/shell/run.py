@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import uvicorn
@@ -23,9 +24,10 @@ from pydantic import SecretStr
 
 from sagakit.shell import database, logs, workers
 from sagakit.shell.api_token import TokenFileError, read_token
+from sagakit.shell.gauges import Collector, GaugeSource
 from sagakit.shell.health import HealthServer
 from sagakit.shell.loop import Worker
-from sagakit.shell.metrics import Declaration, Metrics
+from sagakit.shell.metrics import NAMESPACE, Declaration, Metrics, known_of_loop
 from sagakit.shell.ports import Due, Handler
 from sagakit.shell.publisher import Publisher
 from sagakit.shell.resay import Resayer
@@ -61,6 +63,7 @@ class Parts:
     dues: Sequence[Due] = ()
     app: Callable[[SecretStr | None], ASGIApp] | None = None
     background: Sequence[Task] = ()
+    gauges: Sequence[GaugeSource] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ async def run_service(
     async with open_runtime(spec) as runtime:
         parts = spec.build(runtime)
         running = Running(runtime, parts, [Worker(one, runtime) for one in parts.handlers])
+        _begin_metrics(running)
         async with _health(running), _http(running, token):
             loops = [asyncio.create_task(one.run()) for one in running.workers]
             running.tasks = [asyncio.create_task(one) for one in _tasks(running)]
@@ -154,6 +158,21 @@ async def run_service(
     for loop in loops:
         if not loop.cancelled() and (error := loop.exception()) is not None:
             raise error
+
+
+def _begin_metrics(running: Running) -> None:
+    """What this process can count starts at 0, and it says what it is."""
+    service, metrics = running.runtime.service, running.runtime.metrics
+    try:
+        built = version(NAMESPACE)
+    except PackageNotFoundError:
+        built = "unknown"
+    metrics.observe("build_info", (service, built, ""), 1.0)
+    metrics.begin({"outbox_published_total": [(service,)]})
+    for handler in running.parts.handlers:
+        metrics.begin(known_of_loop(service, handler.mode, handler.topics))
+    if running.parts.gauges:
+        metrics.begin({"store_collect_errors_total": [(service,)]})
 
 
 def _stop_on_signals() -> asyncio.Event:
@@ -186,6 +205,8 @@ def _tasks(running: Running) -> list[Any]:
     tasks = [sweeper.run(), sweeper.settle()]
     if parts.dues:
         tasks.append(Resayer(runtime, parts.dues).run())
+    if parts.gauges:
+        tasks.append(Collector(runtime, parts.gauges).run())
     if running.workers:
         tasks.append(_say_seen(running.workers))
     return [*tasks, *(_supervise(task, runtime) for task in parts.background)]

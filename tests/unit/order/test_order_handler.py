@@ -50,7 +50,7 @@ class Tables:
         for order in orders:
             self.adopted[order.saga_id] = order
             self.orders[order.saga_id] = Stored(
-                order.saga_id, order.mode.value, order.terms, order.standing, 1, 0.0
+                order.saga_id, order.mode.value, order.terms, order.standing, 1, 0.0, 0.0
             )
         return {order.saga_id for order in orders}
 
@@ -71,7 +71,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
 
 
 def place(tables: Tables, saga_id: str, mode: str = "choreo") -> None:
-    tables.orders[saga_id] = Stored(saga_id, mode, TERMS, Standing(), 1, 2.5)
+    tables.orders[saga_id] = Stored(saga_id, mode, TERMS, Standing(), 1, 2.5, 1.5)
 
 
 async def hear(*heards: Heard) -> Handled:
