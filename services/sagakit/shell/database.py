@@ -66,9 +66,9 @@ SESSION_SETTINGS: Final = {
     "timezone": "UTC",
     # It costs more than it saves for statements of a millisecond.
     "jit": "off",
-    # A batch looks up hundreds of rows by their keys. The planner, which thinks of disks, would read
-    # a table of tens of thousands whole for that, and a plan kept from when the table was empty
-    # would do so for ever after. Nested loops over indexes are right at every size.
+    # A batch looks up hundreds of rows by their keys. The planner, which thinks of disks, would
+    # read a table of tens of thousands whole for that, and a plan kept from when the table was
+    # empty would do so for ever after. Nested loops over indexes are right at every size.
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
