@@ -14,7 +14,7 @@ from typing import Final, Generic, Protocol, TypeVar
 
 from sagakit.core.fold import Answer, Folded, Judge, Speech, fold
 from sagakit.core.participant import Ask, Heard, Row, Word
-from sagakit.core.reactions import Choreography, Orchestration
+from sagakit.core.reactions import Choreography, Orchestration, Said
 from sagakit.shell.ports import Connection, DeadLetter, Handled, Message, Outgoing, Record
 from sagakit.shell.rows import RowTable
 
@@ -23,15 +23,6 @@ E = TypeVar("E")
 
 RESET_JITTER_SECONDS: Final = 1.0
 """When a broker or database comes back, what is owed is spread over this long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One message in bytes: where it goes and what it is."""
-
-    topic: str
-    type: str
-    payload: bytes
 
 
 class Wire(Protocol[T]):

@@ -84,7 +84,7 @@ async def hear(*heards: Heard) -> Handled:
 
 
 def requested(saga_id: str = "s-1", amount_cents: int = 300) -> Heard:
-    return Heard(saga_id, "order-requested", terms=replace(TERMS, amount_cents=amount_cents))
+    return Heard(saga_id, "order-requested", terms=TERMS._replace(amount_cents=amount_cents))
 
 
 async def test_a_whole_saga_in_one_batch_is_written_once(tables: Tables) -> None:
