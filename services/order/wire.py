@@ -34,12 +34,20 @@ class Saying:
 
 
 def _reader(topic: contract.Topic, message_type: Any) -> Callable[[bytes], Heard]:
-    """What order takes of a message: all that its type has of id, reason, time, terms, cancel."""
+    """What order takes of a message: all that its type has of id, reason, time, terms, cancel.
+
+    An order-requested that says no amount asks for one of 0, which payment refuses. Everywhere else
+    what is left out says nothing, and contradicts nothing (rule 10).
+    """
     has = message_type.DESCRIPTOR.fields_by_name
     reference = next((name for name in REFERENCES if name in has), None)
     has_reason, cancels, event = "reason" in has, "cancel" in has, topic.event
     read: Callable[[bytes], Any] = codec.reader(message_type)
-    terms_of = codec.terms_reader(message_type) if topic is contract.ORDER_REQUESTED else None
+    terms_of = (
+        codec.terms_reader(message_type, zero_is_unknown=topic is not contract.ORDER_REQUESTED)
+        if codec.carries_terms(message_type)
+        else None
+    )
 
     def heard(value: bytes) -> Heard:
         message = read(value)

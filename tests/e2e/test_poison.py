@@ -23,7 +23,6 @@ SEED: Final = 20_260_612
 ACTION_BEYOND: Final = 77
 FLUSH_SECONDS: Final = 20.0
 AMOUNT_CENTS: Final = 350
-CONTRADICTION: Final = frozenset({"contradiction"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,6 @@ class Bad:
     topic: contract.Topic
     value: bytes | None
     reasons: frozenset[str]
-
-    @property
-    def hearers(self) -> tuple[str, ...]:
-        """Who must put it aside. Order only draws payment-completed: it compares no amount."""
-        if self.reasons == CONTRADICTION and self.topic is contract.PAYMENT_COMPLETED:
-            return ("inventory",)
-        return self.topic.heard_by
 
 
 def message(topic: contract.Topic, **fields: Any) -> bytes:
@@ -76,7 +68,7 @@ def poison(known: dict[Mode, str]) -> Iterator[Bad]:
                 currency="EUR",
                 action=1,
             )
-            yield Bad(topic, other, CONTRADICTION)
+            yield Bad(topic, other, frozenset({"contradiction"}))
 
 
 def produce(here: World, records: Sequence[tuple[str, int, bytes | None, bytes | None]]) -> None:
@@ -120,7 +112,7 @@ def check_letters(here: World, bad: list[Bad], letters: list[tuple[str, Any]]) -
     for one in bad:
         value = one.value or b""
         digest = hashlib.sha256(value).digest()
-        for hearer in one.hearers:
+        for hearer in one.topic.heard_by:
             for partition in range(contract.PARTITIONS):
                 match = [
                     (service, row)
@@ -166,7 +158,7 @@ async def test_poison_is_put_aside_and_every_partition_goes_on(
         ]
         produce(here, records)
         after = await placed(here)
-        wanted = sum(len(one.hearers) for one in bad) * contract.PARTITIONS
+        wanted = sum(len(one.topic.heard_by) for one in bad) * contract.PARTITIONS
 
         async def all_aside() -> list[tuple[str, Any]] | None:
             found = await dead_letters(here)
