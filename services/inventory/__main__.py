@@ -8,49 +8,36 @@ import argparse
 import asyncio
 import sys
 from typing import Final
-from uuid import uuid4
 
 from inventory.participant import CHOREOGRAPHY, ORCHESTRATION, REFERENCE_PREFIX, SERVICE
 from inventory.settings import InventorySettings
 from inventory.store import SHAPE, InventoryStore, refill
 from inventory.wire import InventoryWire
 from saga import metrics
+from sagakit.shell.blueprint import Blueprint
 from sagakit.shell.database import create_pool
-from sagakit.shell.participant import ParkedUndos, Participant, serve
-from sagakit.shell.rows import Backoff, RowTable
-from sagakit.shell.run import Parts, ServiceSpec
-from sagakit.shell.run import serve as run_process
-from sagakit.shell.runtime import Runtime
+from sagakit.shell.run import ServiceSpec, serve
 
 REFILL_UNITS_MAX: Final = 1_000_000_000
 """Most that one refill adds: a slip of the hand stays far below what a bigint holds."""
 
 
-RETRIED: Final = (metrics.STEP_RETRIES, (metrics.CHOREOGRAPHY, "release", metrics.REFUSED))
-PARKED: Final = (metrics.SAGAS_PARKED, (metrics.CHOREOGRAPHY, "release"))
-
-
-def new_reference() -> str:
-    """A fresh reservation id."""
-    return f"{REFERENCE_PREFIX}{uuid4()}"
+BLUEPRINT = Blueprint(
+    CHOREOGRAPHY,
+    ORCHESTRATION,
+    REFERENCE_PREFIX,
+    SHAPE,
+    InventoryWire,
+    InventoryStore,
+    metrics.of(SERVICE),
+    retried=(metrics.STEP_RETRIES, (metrics.CHOREOGRAPHY, "release", metrics.REFUSED)),
+    parked=(metrics.SAGAS_PARKED, (metrics.CHOREOGRAPHY, "release")),
+)
 
 
 def describe(settings: InventorySettings) -> ServiceSpec:
     """The service as the kit runs it."""
-
-    def build(_: Runtime) -> Parts:
-        odds = settings.odds()
-        participant = Participant(
-            SERVICE,
-            InventoryWire(odds),
-            RowTable(SHAPE, Backoff(settings.resay_after_seconds, settings.resay_max_seconds)),
-            InventoryStore(odds, new_reference),
-            settings.park_after_attempts,
-        )
-        handlers, dues = serve(participant, settings.modes, CHOREOGRAPHY, ORCHESTRATION, RETRIED)
-        return Parts(handlers, dues, gauges=[ParkedUndos(participant.rows, PARKED)])
-
-    return ServiceSpec(SERVICE, settings, build, metrics.of(SERVICE))
+    return BLUEPRINT.service(settings, settings.odds())
 
 
 def main() -> None:
@@ -60,7 +47,7 @@ def main() -> None:
     if asked.verb == "refill":
         sys.stdout.write(asyncio.run(_refill(settings, asked)) + "\n")
     else:
-        run_process(describe(settings))
+        serve(describe(settings))
 
 
 def _read_arguments(arguments: list[str]) -> argparse.Namespace:

@@ -12,14 +12,23 @@ from typing import Any, Final
 from orchestrator.brew import BREW
 from orchestrator.domain import REFERENCE_NAMES, Heard, PlaceOrder, Reply, Saga
 from saga import contract
-from saga.codec import clean, reader, reason_of, saga_id_of, terms_of, to_timestamp
-from saga.terms import TEXT_LENGTH_MAX, Terms
+from saga.codec import (
+    action_number,
+    clean,
+    reader,
+    reason_of,
+    saga_id_of,
+    terms_reader,
+    terms_writer,
+)
+from saga.terms import TEXT_LENGTH_MAX
 from saga.v1 import saga_pb2
 from sagakit.core.deadletters import Poison, Reason
 from sagakit.core.steps import Answer, Command
 from sagakit.shell.ports import Outgoing
 
 Read = Callable[[bytes], Heard]
+Write = Callable[[Saga], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,48 +39,8 @@ class StepWire:
     command_topic: contract.Topic
     reply_topic: contract.Topic
     action_type: Any
+    command_type: Any
     reply_type: Any
-    write: Callable[[str, int, Terms], bytes]
-    """Saga id, the action's number and the terms, as the command's bytes."""
-
-
-def _write_payment(saga_id: str, action: int, terms: Terms) -> bytes:
-    return saga_pb2.PaymentCommand(
-        saga_id=saga_id,
-        action=saga_pb2.PaymentAction.Name(action),
-        customer_id=terms.customer_id,
-        amount_cents=terms.amount_cents or 0,
-        currency=terms.currency,
-        drink=terms.drink,
-        quantity=terms.quantity,
-        deadline=to_timestamp(terms.deadline),
-        faults=terms.faults,
-    ).SerializeToString()
-
-
-def _write_inventory(saga_id: str, action: int, terms: Terms) -> bytes:
-    return saga_pb2.InventoryCommand(
-        saga_id=saga_id,
-        action=saga_pb2.InventoryAction.Name(action),
-        customer_id=terms.customer_id,
-        amount_cents=terms.amount_cents or 0,
-        drink=terms.drink,
-        quantity=terms.quantity,
-        deadline=to_timestamp(terms.deadline),
-        faults=terms.faults,
-    ).SerializeToString()
-
-
-def _write_shipment(saga_id: str, action: int, terms: Terms) -> bytes:
-    return saga_pb2.ShipmentCommand(
-        saga_id=saga_id,
-        action=saga_pb2.ShipmentAction.Name(action),
-        customer_id=terms.customer_id,
-        drink=terms.drink,
-        quantity=terms.quantity,
-        deadline=to_timestamp(terms.deadline),
-        faults=terms.faults,
-    ).SerializeToString()
 
 
 WIRES: Final = (
@@ -80,43 +49,42 @@ WIRES: Final = (
         contract.PAYMENT_COMMAND,
         contract.PAYMENT_REPLY,
         saga_pb2.PaymentAction,
+        saga_pb2.PaymentCommand,
         saga_pb2.PaymentReply,
-        _write_payment,
     ),
     StepWire(
         "inventory",
         contract.INVENTORY_COMMAND,
         contract.INVENTORY_REPLY,
         saga_pb2.InventoryAction,
+        saga_pb2.InventoryCommand,
         saga_pb2.InventoryReply,
-        _write_inventory,
     ),
     StepWire(
         "shipment",
         contract.SHIPMENT_COMMAND,
         contract.SHIPMENT_REPLY,
         saga_pb2.ShipmentAction,
+        saga_pb2.ShipmentCommand,
         saga_pb2.ShipmentReply,
-        _write_shipment,
     ),
 )
-_WIRE_BY_STEP: Final = MappingProxyType({wire.step: wire for wire in WIRES})
-if set(_WIRE_BY_STEP) != {step.name for step in BREW}:
-    MISMATCH = f"WIRES speak to {sorted(_WIRE_BY_STEP)}; BREW has other steps: change both together"
+if {wire.step for wire in WIRES} != {step.name for step in BREW}:
+    MISMATCH = f"WIRES speak to {[w.step for w in WIRES]}; BREW has other steps: change both"
     raise ImportError(MISMATCH)
+
+_COMMANDS: Final = tuple(
+    Command(step.name, action)
+    for step in BREW
+    for action in (step.action, step.compensation)
+    if action is not None
+)
 
 
 def write_command(saga: Saga, command: Command, causation_id: str | None) -> Outgoing:
     """Write the command for the saga's terms. `causation_id` is the message it follows from."""
-    wire = _WIRE_BY_STEP[command.step]
-    number = wire.action_type.Value(f"{_prefix(wire)}{command.action}")
-    return Outgoing(
-        topic=wire.command_topic.name,
-        key=saga.saga_id,
-        type=wire.command_topic.message,
-        payload=wire.write(saga.saga_id, number, saga.terms),
-        causation_id=causation_id,
-    )
+    topic, write = _WRITERS[command]
+    return Outgoing(topic.name, saga.saga_id, topic.message, write(saga), causation_id)
 
 
 def read(topic: str, value: bytes) -> Heard:
@@ -124,18 +92,27 @@ def read(topic: str, value: bytes) -> Heard:
     return _READERS[topic](value)
 
 
+def _command_writer(wire: StepWire, action: str) -> Write:
+    number, fill_terms = action_number(wire.action_type, action), terms_writer(wire.command_type)
+    new = wire.command_type
+
+    def write(saga: Saga) -> bytes:
+        message = new()
+        message.saga_id = saga.saga_id
+        message.action = number
+        fill_terms(message, saga.terms)
+        payload: bytes = message.SerializeToString()
+        return payload
+
+    return write
+
+
 def _place_order_reader() -> Read:
-    parse = reader(saga_pb2.PlaceOrder)
+    parse, terms_of = reader(saga_pb2.PlaceOrder), terms_reader(saga_pb2.PlaceOrder)
 
     def read_place_order(value: bytes) -> PlaceOrder:
         message = parse(value)
-        terms = terms_of(
-            message,
-            customer_id=message.customer_id,
-            amount_cents=message.amount_cents,
-            currency=message.currency,
-        )
-        return PlaceOrder(saga_id_of(message), terms, cancel=message.cancel)
+        return PlaceOrder(saga_id_of(message), terms_of(message), cancel=message.cancel)
 
     return read_place_order
 
@@ -143,11 +120,10 @@ def _place_order_reader() -> Read:
 def _reply_reader(wire: StepWire) -> Read:
     parse = reader(wire.reply_type)
     reference_name = REFERENCE_NAMES[wire.step]
-    step = next(step for step in BREW if step.name == wire.step)
     commands = {
-        wire.action_type.Value(f"{_prefix(wire)}{action}"): Command(step.name, action)
-        for action in (step.action, step.compensation)
-        if action is not None
+        action_number(wire.action_type, command.action): command
+        for command in _COMMANDS
+        if command.step == wire.step
     }
 
     def read_reply(value: bytes) -> Reply:
@@ -169,11 +145,14 @@ def _reply_reader(wire: StepWire) -> Read:
     return read_reply
 
 
-def _prefix(wire: StepWire) -> str:
-    """Protobuf's enum values bear their enum's name: PAYMENT_ACTION_AUTHORIZE."""
-    return f"{wire.step.upper()}_ACTION_"
-
-
+_WRITERS: Final[Mapping[Command, tuple[contract.Topic, Write]]] = MappingProxyType(
+    {
+        command: (wire.command_topic, _command_writer(wire, command.action))
+        for wire in WIRES
+        for command in _COMMANDS
+        if command.step == wire.step
+    }
+)
 _READERS: Final[Mapping[str, Read]] = MappingProxyType(
     {contract.PLACE_ORDER.name: _place_order_reader()}
     | {wire.reply_topic.name: _reply_reader(wire) for wire in WIRES}

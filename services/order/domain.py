@@ -11,7 +11,7 @@ the last, because nine topics have no common order.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from saga import contract
 from saga.contract import Outcome
@@ -48,10 +48,11 @@ class Standing:
 JUST_PLACED: Final = Standing()
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One choreographed event. `event` is the topic's name without its mode; `terms` come only with
-    order-requested.
+class Heard(NamedTuple):
+    """One choreographed event. `event` is the topic's name without its mode; `terms` are what it
+    says of the order, if anything.
+
+    A named tuple: thousands a second are made.
     """
 
     saga_id: str

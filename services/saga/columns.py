@@ -3,7 +3,6 @@
 The plumbing stores rows of any business; this is what it is told of ours. No SQL, no protobuf.
 """
 
-from dataclasses import fields
 from operator import attrgetter
 from typing import Final
 
@@ -20,7 +19,7 @@ TERMS_COLUMNS: Final = (
 )
 """Name and Postgres type, in the order of the fields of `Terms`."""
 
-if tuple(name for name, _ in TERMS_COLUMNS) != tuple(field.name for field in fields(Terms)):
+if tuple(name for name, _ in TERMS_COLUMNS) != Terms._fields:
     MISMATCH = "TERMS_COLUMNS must name the fields of Terms in their order: change both together"
     raise ImportError(MISMATCH)
 

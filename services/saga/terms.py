@@ -3,9 +3,8 @@
 Plain data with its bounds. Knows no protobuf and no service.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 AMOUNT_CENTS_MAX: Final = 100_000_000
 QUANTITY_MAX: Final = 1_000
@@ -13,10 +12,11 @@ TEXT_LENGTH_MAX: Final = 256
 """Longest customer id, drink, currency or fault text that is accepted, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What was ordered. `amount_cents` is None where the message says nothing of money; times are
     UTC.
+
+    A named tuple: it is made for every message and every row, and costs a third of a dataclass.
     """
 
     customer_id: str = ""

@@ -3,13 +3,12 @@
 import hashlib
 import random
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from confluent_kafka import Producer
 
 from brewsaga.stack import Stack
 from e2e.world import World, until, world
@@ -21,9 +20,7 @@ KEPT_BYTES: Final = 64 * 1024
 LARGE_BYTES: Final = 2 * 1024 * 1024
 SEED: Final = 20_260_612
 ACTION_BEYOND: Final = 77
-FLUSH_SECONDS: Final = 20.0
 AMOUNT_CENTS: Final = 350
-CONTRADICTION: Final = frozenset({"contradiction"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +30,6 @@ class Bad:
     topic: contract.Topic
     value: bytes | None
     reasons: frozenset[str]
-
-    @property
-    def hearers(self) -> tuple[str, ...]:
-        """Who must put it aside. Order only draws payment-completed: it compares no amount."""
-        if self.reasons == CONTRADICTION and self.topic is contract.PAYMENT_COMPLETED:
-            return ("inventory",)
-        return self.topic.heard_by
 
 
 def message(topic: contract.Topic, **fields: Any) -> bytes:
@@ -76,42 +66,7 @@ def poison(known: dict[Mode, str]) -> Iterator[Bad]:
                 currency="EUR",
                 action=1,
             )
-            yield Bad(topic, other, CONTRADICTION)
-
-
-def produce(here: World, records: Sequence[tuple[str, int, bytes | None, bytes | None]]) -> None:
-    """Records (topic, partition, key, value) as somebody else would send them, compressed."""
-    producer = Producer(
-        {
-            "bootstrap.servers": here.bootstrap,
-            "compression.type": "lz4",
-            "message.max.bytes": 2 * LARGE_BYTES,
-            "enable.metrics.push": False,
-            "log_level": 0,
-        }
-    )
-    lost: list[str] = []
-    for topic, partition, key, value in records:
-        producer.produce(
-            here.prefix + topic,
-            value,
-            key,
-            partition,
-            on_delivery=lambda error, record: (
-                lost.append(f"{record.topic()}: {error}") if error else None
-            ),
-        )
-    assert producer.flush(FLUSH_SECONDS) == 0
-    assert not lost, lost
-
-
-async def dead_letters(here: World) -> list[tuple[str, Any]]:
-    """Every dead letter of every service, with the service's name."""
-    found = []
-    for service in contract.DATABASES:
-        rows = await here.rows(service, "SELECT * FROM dead_letters")
-        found += [(service, row) for row in rows]
-    return found
+            yield Bad(topic, other, frozenset({"contradiction"}))
 
 
 def check_letters(here: World, bad: list[Bad], letters: list[tuple[str, Any]]) -> None:
@@ -120,7 +75,7 @@ def check_letters(here: World, bad: list[Bad], letters: list[tuple[str, Any]]) -
     for one in bad:
         value = one.value or b""
         digest = hashlib.sha256(value).digest()
-        for hearer in one.hearers:
+        for hearer in one.topic.heard_by:
             for partition in range(contract.PARTITIONS):
                 match = [
                     (service, row)
@@ -164,12 +119,12 @@ async def test_poison_is_put_aside_and_every_partition_goes_on(
             for one in bad
             for partition in range(contract.PARTITIONS)
         ]
-        produce(here, records)
+        here.produce(records)
         after = await placed(here)
-        wanted = sum(len(one.hearers) for one in bad) * contract.PARTITIONS
+        wanted = sum(len(one.topic.heard_by) for one in bad) * contract.PARTITIONS
 
         async def all_aside() -> list[tuple[str, Any]] | None:
-            found = await dead_letters(here)
+            found = await here.dead_letters()
             return found if len(found) >= wanted else None
 
         letters = await until(f"{wanted} dead letters", all_aside)
@@ -188,8 +143,7 @@ async def test_a_readable_order_without_a_key_is_handled(
     async with world(stack, tmp_path) as here:
         keyless, negative = str(uuid.uuid4()), str(uuid.uuid4())
         order = {"customer_id": "keyless", "currency": "EUR"}
-        produce(
-            here,
+        here.produce(
             [
                 (topic.name, 0, None, message(topic, saga_id=keyless, amount_cents=200, **order)),
                 (topic.name, 1, None, message(topic, saga_id=negative, amount_cents=-5, **order)),
@@ -199,7 +153,7 @@ async def test_a_readable_order_without_a_key_is_handled(
         ends = await here.ends(mode.value, [keyless, negative], by_order=by_order)
         assert ends == {keyless: "SUCCESS", negative: "FAILED"}
         await check_refusal(here, mode, negative)
-        assert not await dead_letters(here)
+        assert not await here.dead_letters()
         report = await here.audit()
         assert not report.violations, "\n".join(report.text())
 

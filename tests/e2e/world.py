@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import asyncpg
 import httpx
+from confluent_kafka import Producer
 
 from brewsaga.audit import Report, audit
 from brewsaga.processes import Child, stop
@@ -27,6 +28,8 @@ from brewsaga.stack import Stack, ensure_databases, ensure_topics, is_embedded, 
 from saga import contract
 
 DATABASE_FOLDER: Final = Path(__file__).resolve().parents[2] / "db"
+FLUSH_SECONDS: Final = 20.0
+PRODUCED_BYTES_MAX: Final = 4 * 1024 * 1024
 POLL_SECONDS: Final = 0.2
 END_SECONDS: Final = 300.0
 """No speed check: how long a saga may stay open before the test says that it hangs."""
@@ -136,6 +139,39 @@ class World:
                 assert answer.is_success, answer.text
                 saga_ids.append(answer.json()["saga_id"])
         return saga_ids
+
+    def produce(self, records: Sequence[tuple[str, int, bytes | None, bytes | None]]) -> None:
+        """Records (topic, partition, key, value) as somebody else would send them, compressed."""
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "compression.type": "lz4",
+                "message.max.bytes": PRODUCED_BYTES_MAX,
+                "enable.metrics.push": False,
+                "log_level": 0,
+            }
+        )
+        lost: list[str] = []
+        for topic, partition, key, value in records:
+            producer.produce(
+                self.prefix + topic,
+                value,
+                key,
+                partition,
+                on_delivery=lambda error, record: (
+                    lost.append(f"{record.topic()}: {error}") if error else None
+                ),
+            )
+        assert producer.flush(FLUSH_SECONDS) == 0
+        assert not lost, lost
+
+    async def dead_letters(self) -> list[tuple[str, Any]]:
+        """Every dead letter of every service, with the service's name."""
+        found: list[tuple[str, Any]] = []
+        for service in contract.DATABASES:
+            rows = await self.rows(service, "SELECT * FROM dead_letters")
+            found += [(service, row) for row in rows]
+        return found
 
     async def audit(self, *, topics: bool = True) -> Report:
         """The verdict on everything that this scenario stored and said."""

@@ -4,18 +4,25 @@ Each cell is reached by messages alone: a history brings a participant into its 
 last message is what is heard there, and what is said to it is compared with the contract.
 """
 
+from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 
+import inventory.__main__
 import inventory.participant
+import payment.__main__
 import payment.participant
+import shipment.__main__
 import shipment.participant
 from saga import contract
 from saga.v1.saga_pb2 import InventoryFailed
+from saga.wire import ParticipantWire
 from sagakit.core.deadletters import Reason
 from sagakit.core.participant import Outcome
+from sagakit.shell.settings import KitSettings
 from unit.participant_world import NOW, SAGA, WIRES, World, do, reach, tell, topic_of, undo
 
 DID = {
@@ -29,6 +36,7 @@ NONE = None
 DONE, REFUSED, OWED = Outcome.DONE, Outcome.REFUSED, Outcome.OWED
 UNDONE, VOID = Outcome.UNDONE, Outcome.VOID
 UNDOING = ("payment", "inventory")
+MAINS = [payment.__main__, inventory.__main__, shipment.__main__]
 
 # ---------------------------------------------------------------- choreography
 
@@ -300,3 +308,44 @@ def test_the_tables_agree_with_the_contract(part: Any, service: str) -> None:
     assert {part.ORCHESTRATION.replies} == {
         t.name for t in contract.said_by(service, contract.Mode.ORCH)
     }
+
+
+@pytest.mark.parametrize("main", MAINS)
+def test_the_messages_are_those_of_the_contract(main: Any) -> None:
+    service = main.BLUEPRINT.choreography.service
+    messages = main.BLUEPRINT.wire.args[-1]
+
+    def names(topics: tuple[contract.Topic, ...]) -> list[str]:
+        return sorted(topic.message for topic in topics)
+
+    for types, ask in ((messages.hears, contract.heard_by), (messages.says, contract.said_by)):
+        assert sorted(t.DESCRIPTOR.name for t in types) == names(ask(service, contract.Mode.CHOREO))
+    commands = [messages.command.DESCRIPTOR.name, messages.reply.DESCRIPTOR.name]
+    heard, said = (
+        ask(service, contract.Mode.ORCH) for ask in (contract.heard_by, contract.said_by)
+    )
+    assert commands == names(heard) + names(said)
+
+
+@pytest.mark.parametrize("main", MAINS)
+def test_a_table_that_lacks_a_message_makes_no_wire(main: Any) -> None:
+    choreography, orchestration, messages = main.BLUEPRINT.wire.args
+    lacking = replace(messages, says=messages.says[1:])
+    with pytest.raises(KeyError, match=messages.says[0].DESCRIPTOR.name):
+        ParticipantWire(choreography, orchestration, lacking, World("payment").odds)
+
+
+@pytest.mark.parametrize("main", MAINS)
+def test_a_service_has_a_handler_a_mode_and_the_undos_it_owes(main: Any) -> None:
+    service = main.BLUEPRINT.choreography.service
+    settings = KitSettings(database_url="", mode="both")
+    spec = main.BLUEPRINT.service(settings, World(service).odds)
+    parts = spec.build(None)
+    assert [(h.service, h.mode) for h in parts.handlers] == [(service, "choreo"), (service, "orch")]
+    assert len(parts.dues) == (service in UNDOING)
+    first, second = main.BLUEPRINT.new_reference(), main.BLUEPRINT.new_reference()
+    assert first != second
+    assert first.startswith(main.BLUEPRINT.reference_prefix)
+    written = first.removeprefix(main.BLUEPRINT.reference_prefix)
+    assert (str(UUID(written)), UUID(written).version) == (written, 4)
+    assert UUID(written).variant == RFC_4122

@@ -9,7 +9,7 @@ it says.
 import asyncio
 from collections.abc import Mapping
 
-from brewsaga.audit import conservation, ends, messages
+from brewsaga.audit import ends, messages, money, outbox, stock
 from brewsaga.audit.report import Line, Report, Violation
 from brewsaga.audit.stores import Stores, load
 from brewsaga.audit.topics import Said, read_topics
@@ -37,19 +37,19 @@ def judge(stores: Stores, said: list[Said] | None, prefix: str) -> Report:
         ends.success_has_all(stores),
         ends.failed_has_none(stores),
         ends.shipped_keeps(stores),
-        conservation.ledger_balances(stores),
-        conservation.income_is_sales(stores),
-        conservation.charged_once(stores),
-        conservation.saga_pays_its_price(stores),
-        conservation.nothing_negative(stores),
-        conservation.stock_is_conserved(stores),
-        conservation.reserved_is_delivered(stores),
-        conservation.one_shipment(stores),
+        money.ledger_balances(stores),
+        money.income_is_sales(stores),
+        money.charged_once(stores),
+        money.saga_pays_its_price(stores),
+        stock.nothing_negative(stores),
+        stock.stock_is_conserved(stores),
+        stock.reserved_is_delivered(stores),
+        stock.one_shipment(stores),
         messages.one_decision(stores, said),
-        messages.same_transaction(stores),
-        messages.outbox_is_said(stores, said, prefix),
-        messages.same_bytes(stores, said),
-        messages.dead_letters_accounted(stores),
+        outbox.same_transaction(stores),
+        outbox.outbox_is_said(stores, said, prefix),
+        outbox.same_bytes(stores, said),
+        messages.dead_letters_accounted(stores, said),
     )
     seen = (*stores.seen, *(() if said is None else (f"{len(said)} records",)))
     return Report(lines, len(stores.sagas()), stores.open_sagas(), seen)

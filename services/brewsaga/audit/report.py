@@ -13,6 +13,9 @@ VIOLATIONS_PRINTED_MAX: Final = 20
 """Violations of one invariant that are printed; the rest is counted."""
 
 
+UNKNOWN_SAGA: Final = "(unknown)"
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One broken promise: which invariant (number of the list of guarantees), which saga, what is
@@ -94,7 +97,7 @@ class Findings:
     def expect(self, truth: object, saga_id: str, text: str) -> None:
         """Note a violation unless `truth` holds."""
         if not truth:
-            self._found.append(Violation(self.invariant, saga_id, text))
+            self._found.append(Violation(self.invariant, saga_id or UNKNOWN_SAGA, text))
 
     def line(self, looked_at: str) -> Line:
         """The result, with how much was looked at."""

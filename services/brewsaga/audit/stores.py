@@ -61,6 +61,10 @@ class Stores:
         states = self.tables.get("saga_state", [])
         return known + sum(1 for r in states if r["status"] == "RUNNING" and r["saga_id"] in ended)
 
+    def not_quiet(self) -> str:
+        """Why what holds at the end cannot be judged yet, or nothing."""
+        return "sagas are still open; it holds only once all have ended" * (self.open_sagas() > 0)
+
     def sagas(self) -> set[str]:
         """Every saga that any store has a row of."""
         names = ("orders", "saga_state", "payments", "reservations", "shipments")

@@ -18,11 +18,17 @@ from saga.v1 import saga_pb2
 READ_DEADLINE_SECONDS: Final = 60.0
 WATERMARK_TIMEOUT_SECONDS: Final = 10.0
 ASK_AGAIN_SECONDS: Final = 0.1
+RECORD_BYTES_MAX: Final = 65_536
+"""What is larger is a dead letter, and of that so much is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One record of a topic, as it lies there. `message` is None where it cannot be read."""
+    """One record of a topic, as it lies there. `message` is None where it cannot be read.
+
+    `saga_id` is empty where every service puts the record aside: it is unreadable, too large, or
+    names no saga. Whatever its key says, such a record says nothing of any saga.
+    """
 
     topic: contract.Topic
     saga_id: str
@@ -30,6 +36,7 @@ class Said:
     timestamp_ms: int
     value: bytes
     message: Any
+    key: str = ""
 
     def text(self, field: str) -> str:
         """A field of the message, empty where the message is unreadable or has no such field."""
@@ -111,5 +118,13 @@ def _said(record: Any, prefix: str) -> Said:
     headers: Sequence[tuple[str, bytes]] = record.headers() or []
     ids = [content.decode(errors="replace") for name, content in headers if name == "ce_id"]
     key = (record.key() or b"").decode(errors="replace")
-    saga_id = getattr(message, "saga_id", "") or key
-    return Said(topic, saga_id, ids[0] if ids else "", record.timestamp()[1], value, message)
+    saga_id = saga_of(value, message)
+    message_id = ids[0] if ids else ""
+    return Said(topic, saga_id, message_id, record.timestamp()[1], value, message, key)
+
+
+def saga_of(value: bytes, message: Any) -> str:
+    """The saga that a record speaks of by the contract's rule; empty where it is a dead letter."""
+    saga_id = str(getattr(message, "saga_id", ""))
+    named = contract.SAGA_ID_PATTERN.fullmatch(saga_id) is not None
+    return saga_id if named and len(value) <= RECORD_BYTES_MAX else ""

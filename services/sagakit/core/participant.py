@@ -20,7 +20,7 @@ and stock come in as `Facts`.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Generic, TypeVar, assert_never
+from typing import Generic, NamedTuple, TypeVar, assert_never
 
 T = TypeVar("T")
 """The terms of the business: this module passes them on and never looks inside."""
@@ -44,12 +44,11 @@ class Ask(Enum):
     INSIST = "insist"
 
 
-@dataclass(frozen=True, slots=True)
-class Heard(Generic[T]):
+class Heard(NamedTuple, Generic[T]):
     """One message in the participant's own terms. `mode` is the contract's short form.
 
     `cancel` marks a do that must not be begun any more; `reason` is the cause of an undo, passed on
-    to who hears of it.
+    to who hears of it. A named tuple: thousands a second are made.
     """
 
     saga_id: str

@@ -7,6 +7,7 @@ these tables. Topics are plain names here; which names there are is the contract
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from typing import NamedTuple
 
 from sagakit.core.participant import Ask, Word
 
@@ -38,6 +39,14 @@ class Orchestration:
     def topics(self) -> tuple[str, ...]:
         """What it subscribes to."""
         return (self.commands,)
+
+
+class Said(NamedTuple):
+    """One message in bytes: where it goes and what it is."""
+
+    topic: str
+    type: str
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from sagakit.core.fold import Answer, Folded, Judge, Speech, fold
 from sagakit.core.participant import Ask, Heard, Row, Word
-from sagakit.core.reactions import Choreography, Orchestration
+from sagakit.core.reactions import Choreography, Orchestration, Said
 from sagakit.shell.gauges import Readings
 from sagakit.shell.metrics import LabelSet
 from sagakit.shell.ports import Connection, DeadLetter, Handled, Message, Outgoing, Record
@@ -29,15 +29,6 @@ RESET_JITTER_SECONDS: Final = 1.0
 
 Series = tuple[str, LabelSet]
 """One series of a metric: its name and its labels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One message in bytes: where it goes and what it is."""
-
-    topic: str
-    type: str
-    payload: bytes
 
 
 class Wire(Protocol[T]):

@@ -14,6 +14,7 @@ from order.store import Stored
 from order.store_orders import NewOrder
 from saga.contract import Outcome
 from saga.terms import Terms
+from saga.v1.saga_pb2 import PaymentCompleted
 from sagakit.core.deadletters import Reason
 from sagakit.shell.ports import Conflict, Handled, Message, Record
 
@@ -84,7 +85,7 @@ async def hear(*heards: Heard) -> Handled:
 
 
 def requested(saga_id: str = "s-1", amount_cents: int = 300) -> Heard:
-    return Heard(saga_id, "order-requested", terms=replace(TERMS, amount_cents=amount_cents))
+    return Heard(saga_id, "order-requested", terms=TERMS._replace(amount_cents=amount_cents))
 
 
 async def test_a_whole_saga_in_one_batch_is_written_once(tables: Tables) -> None:
@@ -128,6 +129,43 @@ async def test_another_amount_is_a_dead_letter_and_no_event(tables: Tables) -> N
     handled = await hear(requested(amount_cents=301), Heard("s-1", "payment-completed"))
     assert [dead.reason for dead in handled.dead] == [Reason.CONTRADICTION]
     assert list(tables.events) == [("s-1", "payment-completed")]
+
+
+def paid(amount_cents: int, currency: str) -> Heard:
+    """Payment-completed as order reads it from Kafka."""
+    message = PaymentCompleted(saga_id="s-1", amount_cents=amount_cents, currency=currency)
+    record = Record("choreo.payment-completed", 0, 0, None, message.SerializeToString())
+    return Timeline(resay_after_seconds=5.0, utc_now=lambda: NOW).decode(record)
+
+
+@pytest.mark.parametrize(("cents", "currency"), [(301, "EUR"), (-300, "EUR"), (300, "USD")])
+async def test_another_amount_than_was_ordered_was_not_paid(
+    tables: Tables, cents: int, currency: str
+) -> None:
+    place(tables, "s-1")
+    handled = await hear(paid(cents, currency))
+    assert [dead.reason for dead in handled.dead] == [Reason.CONTRADICTION]
+    assert handled.dead[0].saga_id == "s-1"
+    assert tables.events == {}
+    assert tables.orders["s-1"].standing == Standing()
+
+
+@pytest.mark.parametrize(("cents", "currency"), [(300, "EUR"), (0, "EUR"), (300, ""), (0, "")])
+async def test_what_a_foreign_payment_leaves_out_contradicts_nothing(
+    tables: Tables, cents: int, currency: str
+) -> None:
+    place(tables, "s-1")
+    handled = await hear(paid(cents, currency))
+    assert handled.dead == []
+    assert tables.orders["s-1"].standing.current_step == "AWAITING_INVENTORY"
+
+
+async def test_an_adopted_saga_is_held_to_its_amount_by_what_is_paid_in_the_same_batch(
+    tables: Tables,
+) -> None:
+    handled = await hear(paid(301, "EUR"), requested())
+    assert [dead.reason for dead in handled.dead] == [Reason.CONTRADICTION]
+    assert list(tables.events) == [("s-1", "order-requested")]
 
 
 async def test_an_adopted_saga_is_held_to_its_first_amount(tables: Tables) -> None:

@@ -53,6 +53,21 @@ def test_a_foreign_message_needs_only_its_saga_id() -> None:
         assert (heard.saga_id, heard.event, heard.occurred_at) == ("s-1", topic.event, None)
 
 
+def test_terms_are_read_wherever_a_message_carries_them() -> None:
+    known = {
+        topic.event: wire.decode(
+            record(topic.name, getattr(saga_pb2, topic.message)(saga_id="s-1").SerializeToString())
+        ).terms
+        for topic in contract.heard_by("order", Mode.CHOREO)
+    }
+    carried = {event: terms for event, terms in known.items() if terms is not None}
+    assert carried == {
+        "order-requested": Terms(amount_cents=0),
+        "payment-completed": Terms(),
+        "inventory-reserved": Terms(),
+    }
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [

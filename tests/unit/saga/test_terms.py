@@ -32,7 +32,7 @@ GOOD = Terms(customer_id="ada", amount_cents=300, currency="EUR", drink="espress
 def test_what_is_out_of_bounds_is_named_with_its_bound(
     change: dict[str, object], field: str
 ) -> None:
-    said = out_of_bounds(replace(GOOD, **change))  # type: ignore[arg-type]
+    said = out_of_bounds(GOOD._replace(**change))  # type: ignore[arg-type]
     assert said is not None
     assert said.startswith(f"{field} ")
     assert "must be" in said
@@ -52,34 +52,34 @@ def test_what_is_out_of_bounds_is_named_with_its_bound(
     ],
 )
 def test_the_bounds_themselves_are_inside(change: dict[str, object]) -> None:
-    assert out_of_bounds(replace(GOOD, **change)) is None  # type: ignore[arg-type]
+    assert out_of_bounds(GOOD._replace(**change)) is None  # type: ignore[arg-type]
 
 
 def test_what_is_unknown_contradicts_nothing() -> None:
     assert contradiction(GOOD, NO_TERMS) is None
     assert contradiction(NO_TERMS, GOOD) is None
-    assert contradiction(GOOD, replace(GOOD, customer_id="another")) is None
+    assert contradiction(GOOD, GOOD._replace(customer_id="another")) is None
 
 
 @pytest.mark.parametrize("change", [{"amount_cents": 301}, {"currency": "USD"}])
 def test_another_amount_or_currency_contradicts(change: dict[str, object]) -> None:
-    said = contradiction(GOOD, replace(GOOD, **change))  # type: ignore[arg-type]
+    said = contradiction(GOOD, GOOD._replace(**change))  # type: ignore[arg-type]
     assert said is not None
     assert said.startswith(next(iter(change)))
 
 
 def test_bounds_go_before_the_deadline_and_the_deadline_before_faults() -> None:
-    past = replace(GOOD, deadline=NOW - timedelta(seconds=1))
+    past = GOOD._replace(deadline=NOW - timedelta(seconds=1))
 
     def judged(terms: Terms, odds: Odds) -> str | None:
         return common_refusal("s-1", terms, now=NOW, odds=odds, unlucky_word="card declined")
 
-    assert judged(replace(past, amount_cents=0), UNLUCKY) == out_of_bounds(
-        replace(past, amount_cents=0)
+    assert judged(past._replace(amount_cents=0), UNLUCKY) == out_of_bounds(
+        past._replace(amount_cents=0)
     )
     assert judged(past, UNLUCKY) == EXPIRED
-    assert judged(replace(GOOD, deadline=NOW), LUCKY) == EXPIRED
-    assert judged(replace(GOOD, deadline=NOW + timedelta(seconds=1)), UNLUCKY) == "card declined"
+    assert judged(GOOD._replace(deadline=NOW), LUCKY) == EXPIRED
+    assert judged(GOOD._replace(deadline=NOW + timedelta(seconds=1)), UNLUCKY) == "card declined"
     assert judged(GOOD, LUCKY) is None
 
 
