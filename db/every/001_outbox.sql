@@ -53,3 +53,16 @@ CREATE TABLE workers (
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox, in_hand, workers TO :service_role;
 GRANT SELECT, INSERT, UPDATE ON dead_letters TO :service_role;
+
+-- A batch is one statement, and its guards are its parts' numbers of rows: another number undoes the whole.
+CREATE FUNCTION as_expected(touched bigint[], expected bigint[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
+BEGIN
+    FOR part IN 1 .. cardinality(touched) LOOP
+        IF touched[part] <> expected[part] THEN
+            RAISE EXCEPTION 'part % touched % rows, % were as loaded', part, touched[part], expected[part]
+                USING ERRCODE = 'BS001';
+        END IF;
+    END LOOP;
+    RETURN touched;
+END
+$$;

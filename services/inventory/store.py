@@ -2,9 +2,10 @@
 
 The only place of the service that knows a table's name.
 
-Stock is locked before anything is written, ingredients in alphabetical order, so that two processes
-cannot deadlock and neither judges by what the other has just taken. `CHECK (available >= 0)` stands
-behind it.
+Nothing is locked while a batch is judged. What it takes is guarded when it is written: where
+another process has taken the last units meanwhile, the batch is judged again. Ingredients are
+written in alphabetical order, so that two processes cannot deadlock; `CHECK (available >= 0)`
+stands behind it.
 """
 
 from collections import defaultdict
@@ -18,7 +19,7 @@ from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
 from sagakit.core.chance import Odds
 from sagakit.core.participant import Ask, Heard, Outcome, Row
-from sagakit.shell.ports import Connection
+from sagakit.shell.ports import Connection, Write
 from sagakit.shell.rows import Shape
 
 SHAPE: Final = Shape("reservations", "reservation_id", TERMS_COLUMNS, terms_values, Terms)
@@ -26,17 +27,14 @@ SHAPE: Final = Shape("reservations", "reservation_id", TERMS_COLUMNS, terms_valu
 _RESERVED: Final = """
     SELECT saga_id, ingredient, units FROM stock_moves
     WHERE kind = 'reserve' AND saga_id = ANY($1::text[])"""
-_LOCK_STOCK: Final = """
-    SELECT ingredient, available FROM stock
-    WHERE ingredient = ANY($1::text[]) ORDER BY ingredient FOR UPDATE"""
+_STOCK: Final = "SELECT ingredient, available FROM stock WHERE ingredient = ANY($1::text[])"
 _MOVE: Final = """
-    WITH moved AS (
-        INSERT INTO stock_moves (saga_id, kind, ingredient, units)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
-    )
+    INSERT INTO stock_moves (saga_id, kind, ingredient, units)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])"""
+_TAKE: Final = """
     UPDATE stock AS s SET available = s.available - t.taken, reserved = s.reserved + t.taken
-    FROM unnest($5::text[], $6::bigint[]) AS t(ingredient, taken)
-    WHERE s.ingredient = t.ingredient"""
+    FROM unnest($1::text[], $2::bigint[]) AS t(ingredient, taken)
+    WHERE s.ingredient = t.ingredient AND s.available >= t.taken"""
 _REFILL: Final = """
     WITH moved AS (
         INSERT INTO stock_moves (saga_id, kind, ingredient, units) VALUES ($1, 'refill', $2, $3)
@@ -60,7 +58,7 @@ class InventoryStore:
         rows: Mapping[str, Row[Terms]],
         now: datetime,
     ) -> Shelf:
-        """Lock what may be taken or put back; a batch of duplicates locks nothing."""
+        """Load what may be taken or put back; a batch of duplicates loads nothing."""
         undone = sorted({message.saga_id for message in heard if _may_release(message, rows)})
         reserved = await self._reserved(connection, undone) if undone else {}
         touched = {name for units in reserved.values() for name in units}
@@ -69,24 +67,28 @@ class InventoryStore:
                 touched.update(needed(message.terms.drink, message.terms.quantity) or ())
         available: dict[str, int] = {}
         if touched:
-            stock = await connection.fetch(_LOCK_STOCK, sorted(touched))
+            stock = await connection.fetch(_STOCK, sorted(touched))
             available = {ingredient: count for ingredient, count in stock}  # noqa: C416 - records
         return Shelf(now, self._odds, self._new_reference, available, reserved)
 
-    async def save(self, connection: Connection, effects: Sequence[Move]) -> None:
-        """Every move, and the sum of them an ingredient, in one statement."""
+    def writes(self, effects: Sequence[Move]) -> list[Write]:
+        """Every move, and the sum of them an ingredient."""
         lines = sorted(
             (move.saga_id, move.kind.value, ingredient, units)
             for move in effects
             for ingredient, units in move.units.items()
         )
         if not lines:
-            return
+            return []
         taken: defaultdict[str, int] = defaultdict(int)
         for _, kind, ingredient, units in lines:
             taken[ingredient] += units if kind == Kind.RESERVE else -units
         columns = [list(column) for column in zip(*lines, strict=True)]
-        await connection.execute(_MOVE, *columns, list(taken), list(taken.values()))
+        stock = sorted(taken.items())
+        return [
+            Write(_MOVE, columns, len(lines)),
+            Write(_TAKE, [list(column) for column in zip(*stock, strict=True)], len(stock)),
+        ]
 
     async def _reserved(self, connection: Connection, saga_ids: Sequence[str]) -> dict[str, Units]:
         reserved: defaultdict[str, dict[str, int]] = defaultdict(dict)

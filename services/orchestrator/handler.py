@@ -37,7 +37,7 @@ class Orchestration:
         return wire.read(record.topic, record.value or b"")
 
     async def handle(self, connection: Connection, messages: Sequence[Message[Heard]]) -> Handled:
-        """Fold the batch over its sagas and write what changed. Raises Conflict."""
+        """Fold the batch over its sagas; what changed is to be written."""
         ids = sorted({message.body.saga_id for message in messages})
         sagas, now = await store.load(connection, ids)
         changes = store.Changes(
@@ -58,11 +58,11 @@ class Orchestration:
             if decision.saga is not None:
                 sagas[saga_id] = decision.saga
             _collect(decision, message.record, changes, handled)
-        await store.save(connection, changes)
+        handled.writes = store.writes(changes)
         handled.observations = tally.observations()
         return handled
 
-    def committed(self, handled: Handled) -> None:
+    async def committed(self, connection: Connection, handled: Handled) -> None:
         """Tell who waits that sagas have ended."""
         if handled.after_commit:
             self._on_ended(handled.after_commit)

@@ -16,7 +16,7 @@ from orchestrator.domain import REFERENCE_NAMES, Entry, Saga
 from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
 from sagakit.core.steps import DONE, Status
-from sagakit.shell.ports import Conflict, Connection
+from sagakit.shell.ports import Connection, Write
 
 _KEPT: Final = (("saga_id", "text"), *TERMS_COLUMNS, ("created_at", "timestamptz"))
 """Written once."""
@@ -64,8 +64,7 @@ _LOAD: Final = f"""
     FROM (VALUES (1)) AS always LEFT JOIN saga_state ON saga_id = ANY($1::text[])"""  # noqa: S608
 _INSERT: Final = f"""
     INSERT INTO saga_state ({_names((*_KEPT, *_MOVING))})
-    SELECT * FROM unnest({_arrays((*_KEPT, *_MOVING))})
-    ON CONFLICT (saga_id) DO NOTHING"""  # noqa: S608
+    SELECT * FROM unnest({_arrays((*_KEPT, *_MOVING))})"""  # noqa: S608
 _ASSIGNED: Final = ", ".join(f"{name} = decided.{name}" for name, _ in _MOVING)
 _UPDATE: Final = f"""
     UPDATE saga_state AS stored SET {_ASSIGNED}
@@ -128,8 +127,8 @@ async def entered(connection: Connection, sagas: Collection[Saga]) -> dict[str, 
     return since
 
 
-async def save(connection: Connection, changes: Changes) -> None:
-    """Write what was decided. Raises Conflict where another process was faster (rule 6)."""
+def writes(changes: Changes) -> list[Write]:
+    """What was decided, guarded by what was loaded (rule 6)."""
     new, known = [], []
     for saga_id in sorted(changes.sagas):
         saga, loaded = changes.sagas[saga_id], changes.loaded_versions.get(saga_id)
@@ -137,13 +136,15 @@ async def save(connection: Connection, changes: Changes) -> None:
             new.append((*_kept(saga), *_moving(saga)))
         else:
             known.append((saga_id, loaded, *_moving(saga)))
-    await _write(connection, _INSERT, new)
-    await _write(connection, _UPDATE, known)
     entries = [
         (e.saga_id, e.version, e.source, e.target, e.event, e.reason, e.created_at)
         for e in changes.entries
     ]
-    await _write(connection, _REMEMBER, entries)
+    return [
+        Write(sql, [list(column) for column in zip(*lines, strict=True)], len(lines))
+        for sql, lines in ((_INSERT, new), (_UPDATE, known), (_REMEMBER, entries))
+        if lines
+    ]
 
 
 async def say_again(
@@ -157,16 +158,6 @@ async def say_again(
 async def say_soon(connection: Connection, within_seconds: float) -> None:
     """Begin the backoff of every open saga anew, spread over `within_seconds`."""
     await connection.execute(_SAY_SOON, within_seconds)
-
-
-async def _write(connection: Connection, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    if not rows:
-        return
-    status = await connection.execute(statement, *map(list, zip(*rows, strict=True)))
-    written = int(status.rpartition(" ")[2])
-    if written != len(rows):
-        message = f"{len(rows)} rows were to be written, {written} were as expected"
-        raise Conflict(message)
 
 
 def _kept(saga: Saga) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from saga import contract
 from saga.contract import Mode
 from saga.terms import Terms, contradiction
 from sagakit.core.deadletters import Reason
-from sagakit.shell.ports import Conflict, Connection, DeadLetter, Handled, Message, Record
+from sagakit.shell.ports import Connection, DeadLetter, Handled, Message, Record, Write
 from sagakit.shell.tally import Tally
 
 _REQUESTED: Final = contract.ORDER_REQUESTED.event
@@ -65,31 +65,33 @@ class Timeline:
         self._resay_after_seconds = resay_after_seconds
         self._utc_now = utc_now
         self._print_line = print_line
-        self._lines: list[str] = []
+        self._drawn: set[str] = set()
 
     def decode(self, record: Record) -> Heard:
         """Read one record. Raises Poison."""
         return wire.decode(record)
 
     async def handle(self, connection: Connection, messages: Sequence[Message[Heard]]) -> Handled:
-        """Fold the batch into the orders it speaks of, and write them. Raises Conflict."""
+        """Fold the batch into the orders it speaks of; what changed is to be written."""
         batch = Batch()
         known = await store.load(connection, {message.body.saga_id for message in messages})
         await self._prepare(connection, batch, known, messages)
         for message in messages:
             _fold(batch, known.get(message.body.saga_id), message)
-        await self._write(connection, batch)
-        if self._print_line is not None:
-            self._lines = await store.timelines(connection, {saga for saga, _ in batch.events})
+        batch.handled.writes = self._writes(batch)
+        batch.handled.duplicates = sum(times - 1 for _, times in batch.events.values())
+        self._drawn = {saga_id for saga_id, _ in batch.events}
         batch.handled.observations = batch.tally.observations()
         return batch.handled
 
-    def committed(self, handled: Handled) -> None:
-        """Print the timelines that grew, where that was asked for."""
+    async def committed(self, connection: Connection, handled: Handled) -> None:
+        """Count what was drawn before; print the timelines that grew, where that was asked for."""
+        if not self._drawn:
+            return
+        handled.duplicates += handled.measured[-1]
         if self._print_line is not None:
-            for line in self._lines:
+            for line in await store.timelines(connection, self._drawn):
                 self._print_line(line)
-            self._lines = []
 
     async def _prepare(
         self,
@@ -116,7 +118,7 @@ class Timeline:
             for event in earlier.get(saga_id, ()):
                 _apply(batch, folding, event)
 
-    async def _write(self, connection: Connection, batch: Batch) -> None:
+    def _writes(self, batch: Batch) -> list[Write]:
         """Orders before events, each sorted by saga: no two processes wait for each other."""
         moved = [
             (folding.stored, folding.standing)
@@ -125,11 +127,11 @@ class Timeline:
         ]
         adopted = [self._adopted(s, f) for s, f in batch.sagas.items() if f.stored is None]
         seconds = self._resay_after_seconds
-        if not await store.move(connection, moved, seconds):
-            raise Conflict
-        if len(await store_orders.insert(connection, adopted, seconds)) != len(adopted):
-            raise Conflict
-        batch.handled.duplicates = await store.draw(connection, batch.events)
+        return [
+            *store.moves(moved, seconds),
+            *store_orders.insertion(adopted, seconds),
+            *store.drawing(batch.events),
+        ]
 
     def _adopted(self, saga_id: str, folding: Folding) -> NewOrder:
         said_at = folding.requested.occurred_at if folding.requested else None

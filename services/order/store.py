@@ -12,7 +12,7 @@ from typing import Any, Final
 from order.domain import Heard, Standing, Status
 from saga.contract import Outcome
 from saga.terms import Terms
-from sagakit.shell.ports import Connection
+from sagakit.shell.ports import Connection, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +73,29 @@ async def earlier_events(connection: Connection, saga_ids: Iterable[str]) -> dic
 
 
 _DRAW: Final = """
-WITH drawn AS (
-  INSERT INTO order_events AS known (saga_id, event, reference, reason, occurred_at, repeats,
-  heard_at)
-  SELECT n.saga_id, n.event, n.reference, n.reason, n.occurred_at, n.repeats,
-    statement_timestamp() + n.position * interval '1 microsecond'
-  FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[],
-  $7::int[])
-    AS n(saga_id, event, reference, reason, occurred_at, repeats, position)
-  ON CONFLICT (saga_id, event) DO UPDATE SET repeats = known.repeats + excluded.repeats + 1
-  RETURNING xmax <> 0 AS again, repeats)
-SELECT count(*) FILTER (WHERE again) FROM drawn
+INSERT INTO order_events AS known
+  (saga_id, event, reference, reason, occurred_at, repeats, heard_at)
+SELECT n.saga_id, n.event, n.reference, n.reason, n.occurred_at, n.repeats,
+  statement_timestamp() + n.position * interval '1 microsecond'
+FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[], $7::int[])
+  AS n(saga_id, event, reference, reason, occurred_at, repeats, position)
+ON CONFLICT (saga_id, event) DO UPDATE SET repeats = known.repeats + excluded.repeats + 1
 """
 
 
-async def draw(connection: Connection, events: dict[tuple[str, str], list[Any]]) -> int:
+def drawing(events: dict[tuple[str, str], list[Any]]) -> list[Write]:
     """Write the timeline: `events` maps (saga, event) to [Heard, times heard in this batch].
-    Returns the duplicates.
+    Measures how many were drawn before.
 
     Sorted, because two processes that write the same sagas in different order would deadlock; the
     time of hearing keeps the order of the batch, a microsecond apart.
     """
     if not events:
-        return 0
+        return []
     positions = {key: position for position, key in enumerate(events)}
     keys = sorted(events)
     heards: list[Heard] = [events[key][0] for key in keys]
-    again: int = await connection.fetchval(
-        _DRAW,
+    columns = (
         [key[0] for key in keys],
         [key[1] for key in keys],
         [heard.reference for heard in heards],
@@ -109,7 +104,9 @@ async def draw(connection: Connection, events: dict[tuple[str, str], list[Any]])
         [events[key][1] - 1 for key in keys],
         [positions[key] for key in keys],
     )
-    return again + sum(int(events[key][1]) - 1 for key in keys)
+    return [
+        Write(_DRAW, columns, None, "xmax <> 0 AS again", "count(*) FILTER (WHERE again)"),
+    ]
 
 
 _MOVE: Final = """
@@ -124,20 +121,16 @@ WHERE o.saga_id = n.saga_id AND o.version = n.version AND o.ended_at IS NULL
 """
 
 
-async def move(
-    connection: Connection, changed: Sequence[tuple[Stored, Standing]], resay_after_seconds: float
-) -> bool:
-    """Write new standings, each guarded by the version that was loaded. False: another process was
-    faster.
+def moves(changed: Sequence[tuple[Stored, Standing]], resay_after_seconds: float) -> list[Write]:
+    """Write new standings, each guarded by the version that was loaded.
 
     What moves has been heard of just now, so saying it again starts anew.
     """
     if not changed:
-        return True
+        return []
     changed = sorted(changed, key=lambda pair: pair[0].saga_id)
     standings = [standing for _, standing in changed]
-    tag = await connection.execute(
-        _MOVE,
+    values = (
         [stored.saga_id for stored, _ in changed],
         [stored.version for stored, _ in changed],
         [standing.status.value for standing in standings],
@@ -147,7 +140,7 @@ async def move(
         [standing.cancel_asked for standing in standings],
         resay_after_seconds,
     )
-    return tag == f"UPDATE {len(changed)}"
+    return [Write(_MOVE, values, len(changed))]
 
 
 _TIMELINES: Final = """

@@ -13,7 +13,7 @@ from order.domain import JUST_PLACED, Standing
 from order.wire import Saying
 from saga.contract import Mode
 from saga.terms import Terms
-from sagakit.shell.ports import Connection
+from sagakit.shell.ports import Connection, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::te
   occurred_at,
     status, current_step, outcome, failure_reason, cancel_asked, adopted, batch_id,
     idempotency_key, request_hash)
-ON CONFLICT DO NOTHING RETURNING saga_id
+ON CONFLICT DO NOTHING
 """
 
 
@@ -69,13 +69,22 @@ async def insert(
     """Write new orders; returns the ids that were new. A saga id or idempotency key that exists is
     left alone.
     """
+    new: set[str] = set()
+    for one in insertion(orders, resay_after_seconds):
+        new.update(
+            row[0] for row in await connection.fetch(f"{one.sql} RETURNING saga_id", *one.values)
+        )
+    return new
+
+
+def insertion(orders: Sequence[NewOrder], resay_after_seconds: float) -> list[Write]:
+    """Write new orders, all of them or nothing; none for no orders."""
     if not orders:
-        return set()
+        return []
     orders = sorted(orders, key=lambda order: order.saga_id)
     terms = [order.terms for order in orders]
     standings = [order.standing for order in orders]
-    rows = await connection.fetch(
-        _INSERT,
+    values = (
         [order.saga_id for order in orders],
         [order.mode.value for order in orders],
         [one.customer_id for one in terms],
@@ -97,7 +106,7 @@ async def insert(
         [order.request_hash for order in orders],
         resay_after_seconds,
     )
-    return {row[0] for row in rows}
+    return [Write(_INSERT, values, len(orders))]
 
 
 @dataclass(frozen=True, slots=True)

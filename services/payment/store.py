@@ -12,7 +12,7 @@ from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
 from sagakit.core.chance import Odds
 from sagakit.core.participant import Heard, Row
-from sagakit.shell.ports import Connection
+from sagakit.shell.ports import Connection, Write
 from sagakit.shell.rows import Shape
 
 SHAPE: Final = Shape("payments", "payment_id", TERMS_COLUMNS, terms_values, Terms)
@@ -39,7 +39,7 @@ class PaymentStore:
         """The judgement of one batch."""
         return Cashier(now, self._odds, self._new_reference)
 
-    async def save(self, connection: Connection, effects: Sequence[Movement]) -> None:
+    def writes(self, effects: Sequence[Movement]) -> list[Write]:
         """Two entries a movement, ordered by saga; the key refuses a second charge of a saga."""
         lines = sorted(
             (movement.saga_id, movement.kind.value, account.value, cents, movement.currency)
@@ -47,4 +47,4 @@ class PaymentStore:
             for account, cents in movement.entries()
         )
         columns = [list(column) for column in zip(*lines, strict=True)]
-        await connection.execute(_INSERT_ENTRIES, *columns)
+        return [Write(_INSERT_ENTRIES, columns, len(lines))]

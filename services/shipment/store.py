@@ -11,7 +11,7 @@ from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
 from sagakit.core.chance import Odds
 from sagakit.core.participant import Ask, Heard, Row
-from sagakit.shell.ports import Connection
+from sagakit.shell.ports import Connection, Write
 from sagakit.shell.rows import Shape
 from shipment.domain import Assignment, Dispatcher
 
@@ -42,8 +42,8 @@ class ShipmentStore:
             couriers = [courier_id for (courier_id,) in await connection.fetch(_ON_DUTY)]
         return Dispatcher(now, self._odds, self._new_reference, couriers)
 
-    async def save(self, connection: Connection, effects: Sequence[Assignment]) -> None:
+    def writes(self, effects: Sequence[Assignment]) -> list[Write]:
         """One row a saga, ordered by saga; the key refuses a second courier for a saga."""
         lines = sorted((effect.saga_id, effect.courier_id) for effect in effects)
         columns = [list(column) for column in zip(*lines, strict=True)]
-        await connection.execute(_ASSIGN, *columns)
+        return [Write(_ASSIGN, columns, len(lines))]

@@ -131,7 +131,7 @@ async def test_parked_undos_are_counted_where_they_are_owed(admin_url: str) -> N
             [("a", "OWED", True), ("b", "OWED", False), ("c", "UNDONE", False)],
         )
         rows = RowTable(SHAPE, Backoff(1.0, 1.0))
-        source = ParkedUndos(rows, payment.__main__.PARKED)
+        source = ParkedUndos(rows, payment.__main__.BLUEPRINT.parked)
         collector = Collector(here, [source])
         await collector.once(source)
         labels = {"mode": "choreography", "step": "refund"}

@@ -30,6 +30,7 @@ from saga.terms import Terms
 from saga.v1 import saga_pb2
 from sagakit.core.deadletters import Reason
 from sagakit.shell.ports import Handled, Message, Outgoing, Record
+from worked import work
 
 DEADLINE_SECONDS = 30.0
 DB = Path(__file__).parents[2] / "db"
@@ -91,7 +92,7 @@ class World:
             for offset, one in enumerate(heards)
         ]
         async with self.pool.acquire() as connection, connection.transaction():
-            return await timeline.handle(connection, messages)
+            return await work(connection, timeline, messages)
 
     async def due(self) -> list[Outgoing]:
         async with self.pool.acquire() as connection, connection.transaction():
@@ -251,8 +252,7 @@ async def test_a_timeline_is_printed_as_it_grows(world: World) -> None:
         record = Record(f"choreo.{event}", 0, 0, None, b"-")
         async with world.pool.acquire() as connection, connection.transaction():
             heard = Heard("s-1", event, reason=reason)
-            handled = await timeline.handle(connection, [Message(record, heard)])
-        timeline.committed(handled)
+            await work(connection, timeline, [Message(record, heard)])
     assert lines == [
         "TIMELINE saga=s-1 payment-completed",
         "TIMELINE saga=s-1 payment-completed > inventory-failed (out of stock)",

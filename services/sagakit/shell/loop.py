@@ -22,6 +22,7 @@ from sagakit.shell import dead, outbox, workers
 from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, is_lost, passes
 from sagakit.shell.kafka_client import Batch, ConsumerThread
 from sagakit.shell.metrics import MODE_WORDS, SEVERAL
+from sagakit.shell.outbox import OutboxRow
 from sagakit.shell.ports import (
     Conflict,
     Connection,
@@ -30,8 +31,10 @@ from sagakit.shell.ports import (
     Handler,
     Message,
     Record,
+    Write,
 )
 from sagakit.shell.runtime import Runtime
+from sagakit.shell.writes import write
 
 ATTEMPTS_MAX: Final = 3
 """Tries of a batch that fails for no passing reason, before it is bisected."""
@@ -230,16 +233,19 @@ class Worker(Generic[M]):
         connection = await self._connect()
         ids = publisher.take_acknowledged(at_least=SETTLE_AT)
         try:
-            async with connection.transaction():
-                handled = (
-                    await self._handler.handle(connection, messages) if messages else Handled()
-                )
-                aside = [*letters, *handled.dead]
-                mirrors = await dead.insert(connection, self._handler.mode, self._mirror, aside)
-                rows = await runtime.say(connection, [*handled.outgoing, *mirrors])
-                await outbox.settle(connection, ids, keep=runtime.settings.outbox_keep)
-                if in_hand:
-                    await workers.put_down(connection, in_hand)
+            handled = await self._handler.handle(connection, messages) if messages else Handled()
+            aside = [*letters, *handled.dead]
+            settlement = outbox.settlement(ids, keep=runtime.settings.outbox_keep)
+            if aside or in_hand:
+                async with connection.transaction():
+                    mirrors = await dead.insert(connection, self._handler.mode, self._mirror, aside)
+                    rows = runtime.rows_of([*handled.outgoing, *mirrors])
+                    if in_hand:
+                        await workers.put_down(connection, in_hand)
+                    await self._write(connection, handled, rows, settlement)
+            else:
+                rows = runtime.rows_of(handled.outgoing)
+                await self._write(connection, handled, rows, settlement)
         except BaseException as error:
             publisher.put_back(ids)
             if is_lost(connection) or not isinstance(
@@ -248,12 +254,24 @@ class Worker(Generic[M]):
                 self._let_go()
             raise
         runtime.settled(ids)
+        runtime.publish_soon(rows)
         try:
-            self._handler.committed(handled)
+            await self._handler.committed(connection, handled)
             self._observe(messages, handled, aside)
         except Exception:
-            log.exception("after COMMIT: what is committed stays, and is published")
-        runtime.publish_soon(rows)
+            log.exception("after COMMIT: what is committed stays, and was published")
+
+    @staticmethod
+    async def _write(
+        connection: Connection,
+        handled: Handled,
+        rows: Sequence[OutboxRow],
+        settlement: Sequence[Write],
+    ) -> None:
+        """State and what is said of it, in one statement."""
+        said = outbox.insertion(rows)
+        measured = await write(connection, [*handled.writes, *said, *settlement])
+        handled.measured = measured[: len(handled.writes)]
 
     async def _connect(self) -> Connection:
         if self._connection is None:

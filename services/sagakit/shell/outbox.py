@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sagakit.shell.ports import Connection, Outgoing
+from sagakit.shell.ports import Outgoing, Write
 
 _UUID_LENGTH: Final = 36
 
@@ -101,17 +101,16 @@ def rows_of(outgoing: Sequence[Outgoing], prefix: str) -> list[OutboxRow]:
     ]
 
 
-async def insert(connection: Connection, rows: Sequence[OutboxRow]) -> None:
-    """Write rows, inside the open transaction, in one statement."""
-    if rows:
-        await connection.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
+def insertion(rows: Sequence[OutboxRow]) -> list[Write]:
+    """Write rows, in the transaction of the state that they say; none for no rows."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return [Write(_INSERT, columns, len(rows))] if rows else []
 
 
-async def settle(connection: Connection, ids: Iterable[str], *, keep: bool) -> None:
+def settlement(ids: Iterable[str], *, keep: bool) -> list[Write]:
     """Delete what Kafka has acknowledged, or mark it where the outbox is kept.
 
     Sorted: two processes never deadlock.
     """
     ordered = sorted(ids)
-    if ordered:
-        await connection.execute(_KEEP if keep else _DELETE, ordered)
+    return [Write(_KEEP if keep else _DELETE, [ordered])] if ordered else []

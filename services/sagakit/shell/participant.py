@@ -17,7 +17,15 @@ from sagakit.core.participant import Ask, Heard, Row, Word
 from sagakit.core.reactions import Choreography, Orchestration, Said
 from sagakit.shell.gauges import Readings
 from sagakit.shell.metrics import LabelSet
-from sagakit.shell.ports import Connection, DeadLetter, Handled, Message, Outgoing, Record
+from sagakit.shell.ports import (
+    Connection,
+    DeadLetter,
+    Handled,
+    Message,
+    Outgoing,
+    Record,
+    Write,
+)
 from sagakit.shell.rows import RowTable
 
 T = TypeVar("T")
@@ -54,10 +62,12 @@ class Store(Protocol[T, E]):
         rows: Mapping[str, Row[T]],
         now: datetime,
     ) -> Judge[T, E]:
-        """Lock and load what judging `heard` needs, and no more."""
+        """Load what judging `heard` needs, and no more. Nothing is locked."""
 
-    async def save(self, connection: Connection, effects: Sequence[E]) -> None:
-        """Write the effects, in an order in which no two processes deadlock."""
+    def writes(self, effects: Sequence[E]) -> list[Write]:
+        """The effects, guarded by what was judged by, in an order in which no two processes
+        deadlock.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +86,14 @@ class Participant(Generic[T, E]):
         heard: Sequence[Heard[T]],
         rows: Mapping[str, Row[T]],
         now: datetime,
-    ) -> Folded[T, E]:
-        """Judge, fold and write one batch inside the open transaction. Raises Conflict."""
+    ) -> tuple[Folded[T, E], list[Write]]:
+        """Judge and fold one batch; what it came to, and what is to be written of it."""
         judge = await self.store.load(connection, heard, rows, now)
         folded = fold(heard, rows, judge, now, self.park_after_attempts)
-        if folded.changed:
-            await self.rows.write(connection, folded.changed, now)
+        writes = self.rows.writes(folded.changed, now)
         if folded.effects:
-            await self.store.save(connection, folded.effects)
-        return folded
+            writes += self.store.writes(folded.effects)
+        return folded, writes
 
     def outgoing(self, answer: Answer[T], now: datetime, causation_id: str | None) -> Outgoing:
         """The message that is the answer."""
@@ -111,12 +120,12 @@ class ParticipantHandler(Generic[T, E]):
     async def handle(
         self, connection: Connection, messages: Sequence[Message[Heard[T]]]
     ) -> Handled:
-        """Load, decide and write inside the open transaction. Raises Conflict."""
+        """Load and decide; what is to be written is returned."""
         heard = [message.body for message in messages]
         saga_ids = {message.saga_id for message in heard}
         rows, now = await self._participant.rows.load(connection, saga_ids)
-        folded = await self._participant.apply(connection, heard, rows, now)
-        handled = Handled(duplicates=folded.duplicates, late=folded.late)
+        folded, writes = await self._participant.apply(connection, heard, rows, now)
+        handled = Handled(writes, duplicates=folded.duplicates, late=folded.late)
         handled.outgoing = [
             self._participant.outgoing(
                 answer, now, messages[answer.index].record.message_id or None
@@ -134,7 +143,7 @@ class ParticipantHandler(Generic[T, E]):
         ]
         return handled
 
-    def committed(self, handled: Handled) -> None:
+    async def committed(self, connection: Connection, handled: Handled) -> None:
         """A participant has nothing to tell anyone after the commit but what is in the outbox."""
 
 
@@ -156,10 +165,10 @@ class OwedUndos(Generic[T, E]):
         if now is None:
             return Handled()
         heard = [_insist(row) for row in rows.values()]
-        folded = await self._participant.apply(connection, heard, rows, now)
+        folded, writes = await self._participant.apply(connection, heard, rows, now)
         outgoing = [self._participant.outgoing(answer, now, None) for answer in folded.answers]
         counted = [] if self._retried is None else [(*self._retried, float(len(heard)))]
-        return Handled(outgoing=outgoing, observations=counted)
+        return Handled(writes, outgoing, observations=counted)
 
     async def reset(self, connection: Connection) -> None:
         """Broker or database came back: everything owed is due again soon."""

@@ -8,7 +8,7 @@ retries.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import asyncpg
 
@@ -72,15 +72,29 @@ class DeadLetter:
     saga_id: str | None = None
 
 
+class Write(NamedTuple):
+    """One INSERT, UPDATE or DELETE without RETURNING, its parameters, and how many rows it must
+    touch: another number is a Conflict, None is any number.
+
+    `returning` and `measure` say what is counted of the rows: all of them, unless told otherwise.
+    """
+
+    sql: str
+    values: Sequence[Any]
+    rows: int | None = None
+    returning: str = "1"
+    measure: str = "count(*)"
+
+
 @dataclass(slots=True)
 class Handled:
-    """What a batch came to. The loop writes `outgoing` and `dead` in the same transaction as the
-    service's rows.
+    """What a batch came to. The loop writes `writes`, `outgoing` and `dead` in one transaction.
 
     `duplicates` and `late` count messages that changed nothing; `observations` are (metric name,
     labels, value) that are counted after the commit and never before.
     """
 
+    writes: list[Write] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     duplicates: int = 0
@@ -88,6 +102,8 @@ class Handled:
     observations: list[tuple[str, tuple[str, ...], float]] = field(default_factory=list)
     after_commit: list[str] = field(default_factory=list)
     """Saga ids that ended in this batch: the service is told by `committed` once it is true."""
+    measured: list[int] = field(default_factory=list)
+    """What each of `writes` measured, once they are written."""
 
 
 class Handler(Protocol[M]):
@@ -104,12 +120,12 @@ class Handler(Protocol[M]):
         """
 
     async def handle(self, connection: Connection, messages: Sequence[Message[M]]) -> Handled:
-        """Load, decide, write the service's own rows inside the open transaction. Raises
-        Conflict.
+        """Load and decide; what is to be written is returned, each part guarded by what was
+        loaded, since no transaction holds it. Raises Conflict.
         """
 
-    def committed(self, handled: Handled) -> None:
-        """Called after COMMIT, before publishing."""
+    async def committed(self, connection: Connection, handled: Handled) -> None:
+        """Called after COMMIT, with what was measured; what is said is on its way."""
 
 
 class Due(Protocol):

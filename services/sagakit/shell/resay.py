@@ -69,6 +69,7 @@ class Resayer:
         """One question; returns how much was said again."""
         async with self._runtime.transaction() as transaction:
             handled = await due.due(transaction.connection, self._limit)
+            transaction.write(handled.writes)
             transaction.say(handled.outgoing)
         for name, labels, value in handled.observations:
             self._runtime.metrics.observe(name, labels, value)

@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 import asyncpg
 
 from sagakit.core.participant import Outcome, Row
-from sagakit.shell.ports import Conflict, Connection
+from sagakit.shell.ports import Connection, Write
 
 T = TypeVar("T")
 
@@ -77,20 +77,16 @@ class RowTable(Generic[T]):
         now = records[0][0] if records else None
         return {record[1]: self._row(record) for record in records}, now
 
-    async def write(
-        self, connection: Connection, changed: Mapping[str, Row[T]], now: datetime
-    ) -> None:
-        """Insert what is new and update what is known, guarded by its version.
-
-        Raises Conflict when overtaken.
-        """
+    def writes(self, changed: Mapping[str, Row[T]], now: datetime) -> list[Write]:
+        """Insert what is new and update what is known, guarded by its version."""
         ordered = sorted(changed.values(), key=_saga_id)
-        fresh = [row for row in ordered if row.version == 0]
-        known = [row for row in ordered if row.version != 0]
-        if fresh:
-            await self._insert_rows(connection, fresh, now)
-        if known:
-            await self._update_rows(connection, known, now)
+        fresh = [self._inserted(row, now) for row in ordered if row.version == 0]
+        known = [self._updated(row, now) for row in ordered if row.version != 0]
+        return [
+            Write(sql, [list(column) for column in zip(*lines, strict=True)], len(lines))
+            for sql, lines in ((self._insert, fresh), (self._update, known))
+            if lines
+        ]
 
     async def reset(self, connection: Connection, jitter_seconds: float) -> None:
         """Every owed undo that is not parked becomes due within `jitter_seconds`."""
@@ -101,52 +97,31 @@ class RowTable(Generic[T]):
         found: int = await connection.fetchval(self._parked)
         return found
 
-    async def _insert_rows(
-        self, connection: Connection, rows: Sequence[Row[T]], now: datetime
-    ) -> None:
-        values = self._shape.terms_values
-        lines = [
-            (
-                row.saga_id,
-                row.mode,
-                row.outcome.value,
-                row.reference,
-                row.reason,
-                row.attempts,
-                row.parked,
-                self._next_attempt(row, now),
-                row.occurred_at,
-                *values(row.terms),
-            )
-            for row in rows
-        ]
-        try:
-            await connection.execute(self._insert, *_columns(lines))
-        except asyncpg.UniqueViolationError as error:
-            message = f"another process began one of {len(rows)} sagas first: {error.detail}"
-            raise Conflict(message) from error
+    def _inserted(self, row: Row[T], now: datetime) -> tuple[Any, ...]:
+        return (
+            row.saga_id,
+            row.mode,
+            row.outcome.value,
+            row.reference,
+            row.reason,
+            row.attempts,
+            row.parked,
+            self._next_attempt(row, now),
+            row.occurred_at,
+            *self._shape.terms_values(row.terms),
+        )
 
-    async def _update_rows(
-        self, connection: Connection, rows: Sequence[Row[T]], now: datetime
-    ) -> None:
-        lines = [
-            (
-                row.saga_id,
-                row.version,
-                row.outcome.value,
-                row.reason,
-                row.attempts,
-                row.parked,
-                self._next_attempt(row, now),
-                row.occurred_at,
-            )
-            for row in rows
-        ]
-        status = await connection.execute(self._update, *_columns(lines))
-        written = int(status.rpartition(" ")[2])
-        if written != len(rows):
-            message = f"{len(rows) - written} of {len(rows)} rows were changed by another process"
-            raise Conflict(message)
+    def _updated(self, row: Row[T], now: datetime) -> tuple[Any, ...]:
+        return (
+            row.saga_id,
+            row.version,
+            row.outcome.value,
+            row.reason,
+            row.attempts,
+            row.parked,
+            self._next_attempt(row, now),
+            row.occurred_at,
+        )
 
     def _next_attempt(self, row: Row[T], now: datetime) -> datetime | None:
         if row.outcome is not Outcome.OWED or row.parked:
@@ -173,10 +148,6 @@ class RowTable(Generic[T]):
 
 def _saga_id(row: Row[Any]) -> str:
     return row.saga_id
-
-
-def _columns(lines: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*lines, strict=True)]
 
 
 def _statements(shape: Shape[Any]) -> tuple[str, str, str, str, str]:

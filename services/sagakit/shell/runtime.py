@@ -19,9 +19,10 @@ from sagakit.shell import outbox
 from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, Pool
 from sagakit.shell.metrics import Metrics
 from sagakit.shell.outbox import OutboxRow
-from sagakit.shell.ports import Connection, Outgoing
+from sagakit.shell.ports import Connection, Outgoing, Write
 from sagakit.shell.publisher import Publisher
 from sagakit.shell.settings import KitSettings
+from sagakit.shell.writes import write
 
 
 @dataclass(slots=True)
@@ -30,10 +31,15 @@ class Transaction:
 
     connection: Connection
     outgoing: list[Outgoing] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
 
     def say(self, outgoing: Sequence[Outgoing]) -> None:
         """Say these if, and only if, the transaction commits."""
         self.outgoing.extend(outgoing)
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Write these just before COMMIT, together with what is said."""
+        self.writes.extend(writes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +65,13 @@ class Runtime:
         ):
             transaction = Transaction(connection)
             yield transaction
-            rows = await self.say(connection, transaction.outgoing)
+            rows = self.rows_of(transaction.outgoing)
+            await write(connection, [*transaction.writes, *outbox.insertion(rows)])
         self.publish_soon(rows)
 
-    async def say(self, connection: Connection, outgoing: Sequence[Outgoing]) -> list[OutboxRow]:
-        """Write outbox rows inside the open transaction.
-
-        Give them to `publish_soon` after COMMIT.
-        """
-        rows = outbox.rows_of(outgoing, self.settings.topic_prefix)
-        await outbox.insert(connection, rows)
-        return rows
+    def rows_of(self, outgoing: Sequence[Outgoing]) -> list[OutboxRow]:
+        """The outbox rows that say this. Write them, and `publish_soon` after COMMIT."""
+        return outbox.rows_of(outgoing, self.settings.topic_prefix)
 
     def publish_soon(self, rows: Sequence[OutboxRow]) -> None:
         """Publish from memory, after COMMIT. What fails is left to the sweeper."""
@@ -91,7 +93,7 @@ class Runtime:
             return
         try:
             async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
-                await outbox.settle(connection, ids, keep=self.settings.outbox_keep)
+                await write(connection, outbox.settlement(ids, keep=self.settings.outbox_keep))
         except BaseException:
             self.publisher.put_back(ids)
             raise

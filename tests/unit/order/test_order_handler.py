@@ -16,7 +16,7 @@ from saga.contract import Outcome
 from saga.terms import Terms
 from saga.v1.saga_pb2 import PaymentCompleted
 from sagakit.core.deadletters import Reason
-from sagakit.shell.ports import Conflict, Handled, Message, Record
+from sagakit.shell.ports import Handled, Message, Record, Write
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TERMS = Terms("anna", 300, "EUR")
@@ -29,7 +29,6 @@ class Tables:
         self.orders: dict[str, Stored] = {}
         self.adopted: dict[str, NewOrder] = {}
         self.events: dict[tuple[str, str], list[Any]] = {}
-        self.faster = False
 
     async def load(self, _connection: Any, saga_ids: Iterable[str]) -> dict[str, Stored]:
         return {one: self.orders[one] for one in saga_ids if one in self.orders}
@@ -41,33 +40,33 @@ class Tables:
                 found.setdefault(saga_id, []).append(heard)
         return found
 
-    async def move(self, _connection: Any, changed: Sequence[Any], _seconds: float) -> bool:
+    def moves(self, changed: Sequence[Any], _seconds: float) -> list[Write]:
         for stored, standing in changed:
             version = stored.version + 1
             self.orders[stored.saga_id] = replace(stored, standing=standing, version=version)
-        return not self.faster
+        return []
 
-    async def insert(self, _connection: Any, orders: Sequence[NewOrder], _s: float) -> set[str]:
+    def insertion(self, orders: Sequence[NewOrder], _seconds: float) -> list[Write]:
         for order in orders:
             self.adopted[order.saga_id] = order
             self.orders[order.saga_id] = Stored(
                 order.saga_id, order.mode.value, order.terms, order.standing, 1, 0.0, 0.0
             )
-        return {order.saga_id for order in orders}
+        return []
 
-    async def draw(self, _connection: Any, events: dict[tuple[str, str], list[Any]]) -> int:
-        duplicates = sum(count - (key not in self.events) for key, (_, count) in events.items())
+    def drawing(self, events: dict[tuple[str, str], list[Any]]) -> list[Write]:
+        drawn_before = sum(key in self.events for key in events)
         for key, (heard, count) in events.items():
             self.events.setdefault(key, [heard, 0])[1] += count
-        return duplicates
+        return [Write("", (), drawn_before)]
 
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
     tables = Tables()
-    for name in ("load", "earlier_events", "move", "draw"):
+    for name in ("load", "earlier_events", "moves", "drawing"):
         monkeypatch.setattr(store, name, getattr(tables, name))
-    monkeypatch.setattr(store_orders, "insert", tables.insert)
+    monkeypatch.setattr(store_orders, "insertion", tables.insertion)
     return tables
 
 
@@ -81,7 +80,10 @@ async def hear(*heards: Heard) -> Handled:
         Message(Record(f"choreo.{heard.event}", 0, offset, None, b"-"), heard)
         for offset, heard in enumerate(heards)
     ]
-    return await timeline.handle(None, messages)  # type: ignore[arg-type]
+    handled = await timeline.handle(None, messages)  # type: ignore[arg-type]
+    handled.measured = [one.rows or 0 for one in handled.writes]
+    await timeline.committed(None, handled)  # type: ignore[arg-type]
+    return handled
 
 
 def requested(saga_id: str = "s-1", amount_cents: int = 300) -> Heard:
@@ -186,8 +188,8 @@ async def test_duplicates_late_events_and_violations_are_counted(tables: Tables)
     assert tables.orders["s-1"].standing.outcome is Outcome.COMPLETED
 
 
-async def test_a_faster_process_means_the_whole_batch_again(tables: Tables) -> None:
-    place(tables, "s-1")
-    tables.faster = True
-    with pytest.raises(Conflict):
-        await hear(Heard("s-1", "payment-completed"))
+def test_what_moves_is_guarded_by_the_version_that_was_loaded() -> None:
+    stored = Stored("s-1", "choreo", TERMS, Standing(), 7, 2.5, 1.5)
+    (moved,) = store.moves([(stored, Standing(Status.SUCCESS))], 5.0)
+    assert moved.values[:2] == (["s-1"], [7])
+    assert moved.rows == 1
