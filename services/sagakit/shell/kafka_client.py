@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from sagakit.shell.ports import Record
 from sagakit.shell.settings import KitSettings
 
-BATCH_MESSAGES_MAX: Final = 500
+BATCH_MESSAGES_MAX: Final = 2_000
 POLL_SECONDS: Final = 0.05
 COMMIT_EVERY_SECONDS: Final = 0.2
 PAUSE_AFTER_SECONDS: Final = 3.0
