@@ -15,6 +15,7 @@ from unit.brewsaga.audited import (
     BAD,
     GOOD,
     NOW,
+    PATH,
     Audited,
     Plant,
     add,
@@ -76,6 +77,28 @@ def state(saga_id: str) -> Row:
     }
 
 
+ASKED, HALF_BACK = PATH[1], PATH[4]
+version_7 = change("saga_state", BAD, version=7)
+
+
+def two_minds(saga_id: str) -> Plant:
+    """A payment of others says yes and no."""
+    yes, no = contract.PAYMENT_COMPLETED, contract.PAYMENT_FAILED
+    return both(foreign(yes, saga_id), foreign(no, saga_id))
+
+
+def last_steps(*steps: Row) -> Plant:
+    """Others in the place of the two last transitions."""
+    gone = (remove("saga_history", BAD, version=version) for version in (5, 6))
+    return both(*gone, add("saga_history", *steps))
+
+
+def stopped_half_way(world: Audited) -> None:
+    """A saga that has failed, and whose every word says that it awaits payment."""
+    world.tables["saga_history"] = [step(BAD, 1, "", ASKED)]
+    change("saga_state", BAD, version=1, current_step=ASKED)(world)
+
+
 def refunded(cents: int, currency: str) -> Plant:
     """Another refund in the place of the true one."""
     other = add("ledger", *paid(BAD, "refund", cents, currency))
@@ -120,10 +143,18 @@ PLANTED = [
     (2, GOOD, change("orders", GOOD, status="FAILED", outcome="rejected")),
     (2, GOOD, change("orders", GOOD, current_step="AWAITING_PAYMENT")),
     (2, BAD, change("saga_state", BAD, status="SUCCESS")),
-    (2, BAD, add("saga_history", step(BAD, 7, "DONE/FAILED", "DONE/SUCCESS"))),
+    (2, GOOD, change("orders", GOOD, outcome="rejected")),
+    (2, BAD, change("orders", BAD, outcome=None)),
+    (2, BAD, add("saga_history", step(BAD, 7, "DONE/FAILED", "AWAITING_PAYMENT"))),
+    (2, BAD, add("saga_history", step(BAD, 7, "COMPENSATING_PAYMENT", "DONE/FAILED"))),
     (2, GOOD, say(contract.PAYMENT_REFUNDED, GOOD)),
     (4, "b2", add("saga_history", step("b2", 1, "", "DONE/SUCCESS"))),
     (4, BAD, change("saga_state", BAD, status="SUCCESS")),
+    (4, BAD, remove("saga_history", BAD)),
+    (4, BAD, stopped_half_way),
+    (4, BAD, last_steps(step(BAD, 5, HALF_BACK, ASKED), step(BAD, 6, ASKED, "DONE/FAILED"))),
+    (4, BAD, last_steps(step(BAD, 5, *PATH[4:6]), step(BAD, 6, ASKED, "DONE/FAILED"))),
+    (4, BAD, both(last_steps(step(BAD, 5, *PATH[4:6]), step(BAD, 7, *PATH[5:])), version_7)),
     (4, BAD, change("saga_state", BAD, version=7)),
     (4, BAD, remove("saga_history", BAD, version=3)),
     (4, BAD, remove("saga_history", BAD, version=1)),
@@ -143,6 +174,7 @@ PLANTED = [
     (8, GOOD, change("payments", GOOD, outcome="OWED")),
     (8, BAD, change("shipments", BAD, outcome="DONE")),
     (9, "other", add("ledger", paid("other", "charge")[0])),
+    (9, "(all)", add("ledger", paid("other", "charge")[0])),
     (9, GOOD, remove("ledger", GOOD, account="customer")),
     (10, "(all)", add("ledger", *paid("other", "charge"))),
     (10, "(all)", change("ledger", GOOD, currency="USD")),
@@ -165,6 +197,7 @@ PLANTED = [
     (14, "(stock)", lambda world: world.tables["stock"][0].update(available=83)),
     (15, BAD, change("reservations", BAD, outcome="DONE")),
     (15, GOOD, remove("stock_moves", GOOD)),
+    (15, GOOD, change("orders", GOOD, status="FAILED", outcome="compensated")),
     (15, BAD, released(10)),
     (15, "other", add("stock_moves", move("other", "reserve", 1))),
     (16, GOOD, add("assignments", {"saga_id": GOOD, "created_at": NOW})),
@@ -172,10 +205,11 @@ PLANTED = [
     (16, GOOD, remove("assignments", GOOD)),
     (16, GOOD, remove("stock_moves", GOOD)),
     (16, GOOD, remove("reservations", GOOD)),
-    (16, "twin", add("shipments", dict(part(GOOD, "DONE")) | {"saga_id": "twin"})),
+    (16, GOOD, add("shipments", dict(part(GOOD, "DONE")) | {"saga_id": "twin"})),
     (17, GOOD, say(contract.PAYMENT_COMPLETED, GOOD, payment_id="pay-2")),
     (17, GOOD, foreign(contract.INVENTORY_FAILED, GOOD, reason="out of stock")),
     (17, BAD, say(contract.SHIPMENT_REPLY, BAD, action=1, ok=True, shipment_id="ship-2")),
+    (17, "x", two_minds("x")),
     (17, GOOD, change("payments", GOOD, payment_id="pay-2")),
     (17, GOOD, remove("shipments", GOOD)),
     (17, BAD, refunded_again),
@@ -206,6 +240,13 @@ def test_planted_violation_is_named_with_its_saga(
     plant(world)
     found = {(violation.invariant, violation.saga_id) for violation in world.report().violations}
     assert (invariant, saga_id) in found
+
+
+def test_a_refund_of_another_amount_is_named_by_both_amounts() -> None:
+    world = sound()
+    refunded(200, "EUR")(world)
+    texts = {v.text for v in world.report().violations if (v.invariant, v.saga_id) == (11, BAD)}
+    assert "charged 300, refunded 200 cents" in texts
 
 
 def test_every_invariant_is_planted() -> None:
