@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import psutil
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from brewsaga.stack import (
     KafkaChoice,
@@ -162,9 +163,13 @@ def test_this_projects_own_schema_applies(light: Stack) -> None:
     assert migrate(light.postgres.admin_url, "real_", ROOT / "db") == []
 
 
-def test_the_embedded_kafka_says_that_it_makes_no_topics(light: Stack) -> None:
+def test_the_embedded_kafka_has_topics_before_anyone_uses_them_and_partitions_as_it_likes(
+    light: Stack,
+) -> None:
     assert is_embedded(light.kafka.bootstrap)
-    assert ensure_topics(light.kafka.bootstrap, ["any"]) is False
+    assert ensure_topics(light.kafka.bootstrap, ["any", "other"]) is False
+    known = AdminClient({"bootstrap.servers": light.kafka.bootstrap}).list_topics(timeout=5)
+    assert {"any", "other"} <= set(known.topics)
     assert "librdkafka" in light.describe()
 
 

@@ -56,19 +56,30 @@ def ensure_topics(
 ) -> bool:
     """Create what is missing and wait until all are seen; False on the embedded broker.
 
-    (That one makes its topics by itself.) A topic that exists with another number of partitions
-    is an error that names it: a saga would be handled by two processes at once.
+    (That one has as many partitions as it likes.) A topic that exists with another number of
+    partitions is an error that names it: a saga would be handled by two processes at once.
     """
     admin = _admin(bootstrap)
     known = _metadata(admin)
-    if _is_embedded(known):
-        return False
     wanted = sorted(set(names))
+    if _is_embedded(known):
+        _make_by_asking(admin, wanted)
+        return False
     missing = [name for name in wanted if name not in known.topics]
     if missing:
         _create(admin, missing, partitions, replication)
     _check_partitions(_wait_until_seen(admin, wanted), wanted, partitions)
     return True
+
+
+def _make_by_asking(admin: AdminClient, names: list[str]) -> None:
+    """The embedded broker makes a topic when someone asks for it by its name.
+
+    Left to the first record, a consumer that subscribed before learns of the topic ten seconds
+    later; meanwhile everything is said again, once for each of a saga's topics.
+    """
+    for name in names:
+        _metadata(admin, name)
 
 
 def _create(admin: AdminClient, names: list[str], partitions: int, replication: int | None) -> None:
@@ -122,8 +133,9 @@ def _is_embedded(known: ClusterMetadata) -> bool:
     return str(known.cluster_id).startswith(EMBEDDED_CLUSTER)
 
 
-def _metadata(admin: AdminClient) -> ClusterMetadata:
+def _metadata(admin: AdminClient, topic: str | None = None) -> ClusterMetadata:
+    """What the cluster tells of one topic, or of all."""
     try:
-        return admin.list_topics(timeout=REQUEST_TIMEOUT_SECONDS)
+        return admin.list_topics(topic, timeout=REQUEST_TIMEOUT_SECONDS)
     except KafkaException as error:
         raise StackError(f"Kafka does not answer: {error.args[0].str()}") from error
