@@ -7,7 +7,6 @@ service's code.
 """
 
 import asyncio
-import shutil
 import tempfile
 import time
 import uuid
@@ -75,19 +74,15 @@ def demo(count: int, seed: str, *, keep: bool) -> Exit:
     parent = Path(DEFAULT_DATA_FOLDER)
     parent.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=parent)).resolve()
-    folder.chmod(0o711)  # to be passed through by an unprivileged Postgres
+    config = StackConfig.from_environment(folder)
     try:
-        with stopped_by_signals(), running(StackConfig.from_environment(folder)) as stack:
-            if not keep:
-                stack.guard.remove_at_end(folder)  # also when this process is killed
+        with stopped_by_signals(), running(config, keep=keep) as stack:
             print(stack.describe(), flush=True)
             ready = backing.prepare(stack.kafka.bootstrap, stack.postgres.admin_url, PREFIX)
             return asyncio.run(_show(ready, folder, count, seed))
     finally:
         if keep:
             tell(f"kept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _show(ready: Backing, folder: Path, count: int, seed: str) -> Exit:

@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
 import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from brewsaga.stack import (
@@ -101,6 +103,30 @@ def test_topics_outlive_kill_9_of_kafka_and_not_a_wipe(stack: Stack) -> None:
     assert ensure_topics(before, ["kept"], partitions=1)
 
 
+def test_a_kafka_that_stops_too_slowly_is_killed_and_keeps_what_it_acknowledged(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_topics(stack.kafka.bootstrap, ["acknowledged"], partitions=1)
+    client = {"bootstrap.servers": stack.kafka.bootstrap, "log_level": 0}
+    producer = Producer(client)
+    for number in range(100):
+        producer.produce("acknowledged", str(number).encode())
+    assert producer.flush(PATIENCE_SECONDS) == 0
+    (server,) = stack.kafka.servers().values()
+    processes = server.tree()
+    os.kill(server.identity.pid, signal.SIGSTOP)
+    monkeypatch.setattr("brewsaga.stack.kafka.STOP_PATIENCE_SECONDS", 0.2)
+    stack.kafka.stop()
+    assert not [process for process in processes if process.is_running()]
+    stack.kafka.start()
+    consumer = Consumer(client | {"group.id": "looks"})
+    try:
+        place = TopicPartition("acknowledged", 0)
+        assert consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS) == (0, 100)
+    finally:
+        consumer.close()
+
+
 def test_rows_outlive_kill_9_of_postgres_and_no_backend_does(light: Stack) -> None:
     url = light.postgres.admin_url
     ask(url, "CREATE TABLE kept AS SELECT 42 AS answer")
@@ -180,6 +206,13 @@ def test_two_stacks_live_beside_one_another_and_leave_nothing(light: Stack) -> N
         processes, folder = family(second), second.folder
     assert not [process for process in processes if process.is_running()]
     assert not folder.exists()
+
+
+def test_a_folder_that_is_not_kept_goes_with_its_stack(tmp_path: Path) -> None:
+    with running(replace(EMBEDDED, data_dir=tmp_path / "gone"), keep=False) as stack:
+        processes = family(stack)
+    assert not [process for process in processes if process.is_running()]
+    assert not (tmp_path / "gone").exists()
 
 
 def test_kill_9_of_the_owner_leaves_no_process_and_no_folder(tmp_path: Path) -> None:

@@ -140,12 +140,15 @@ class Server:
         """Whether the process is alive; a dead one is reaped."""
         return self._process.poll() is None
 
-    def stop(self, sign: int, patience_seconds: float) -> None:
-        """Send a signal, wait, and kill the whole tree when patience is over."""
+    def stop(self, signs: Sequence[int], patience_seconds: float) -> None:
+        """Send these signals one after another, each with so much time; then kill the tree."""
         everyone = self.tree()
-        if self.running():
-            self._process.send_signal(sign)
-        self._wait(everyone, patience_seconds)
+        for sign in signs:
+            if self.running():
+                self._process.send_signal(sign)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(patience_seconds)
+        self._end(everyone)
 
     def kill(self) -> None:
         """Kill -9 the process and everything below it, and wait until all are gone."""
@@ -153,19 +156,17 @@ class Server:
         for process in everyone:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        self._wait(everyone, watchdog.POLITE_SECONDS)
+        self._end(everyone)
 
     def tree(self) -> list[psutil.Process]:
         """The process and all below it."""
         process = self.identity.process()
         return [] if process is None else watchdog.with_children([process])
 
-    def _wait(self, everyone: list[psutil.Process], patience_seconds: float) -> None:
-        try:
-            self._process.wait(patience_seconds)
-        except subprocess.TimeoutExpired:
+    def _end(self, everyone: list[psutil.Process]) -> None:
+        if self.running():
             self._process.kill()
-            self._process.wait()
+        self._process.wait()
         _, left = psutil.wait_procs(everyone, timeout=watchdog.POLITE_SECONDS)
         watchdog.end(left)
         self._guard.forget(self.identity)
