@@ -64,9 +64,13 @@ def family(stack: Stack) -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(StackConfig(kafka=KafkaChoice.REAL)) as started:
-        yield started
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """In a folder whose name is hard to pass on, and with a locale that knows ASCII alone."""
+    config = StackConfig(tmp_path_factory.mktemp("größe \\u0041 €😀"), kafka=KafkaChoice.REAL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LC_ALL", "C")
+        with running(config, keep=False) as started:
+            yield started
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +84,16 @@ def test_says_in_two_lines_what_it_runs_on_and_no_password(stack: Stack) -> None
     assert "Apache Kafka 4.4.0" in kafka
     assert "PostgreSQL" in postgres
     assert (urlsplit(stack.postgres.admin_url).password or "?") not in stack.describe()
+
+
+def test_what_kafka_keeps_is_in_the_stacks_folder_however_that_is_called(stack: Stack) -> None:
+    assert (stack.folder / "kafka" / "broker-1" / "log" / "meta.properties").exists()
+
+
+def test_a_folder_that_kafka_would_take_for_two_is_refused(tmp_path: Path) -> None:
+    wanted = StackConfig(tmp_path / "a,b", kafka=KafkaChoice.REAL)
+    with pytest.raises(StackError, match="a folder without"), running(wanted):
+        pass
 
 
 def test_topics_are_made_once_and_another_partition_count_is_named(stack: Stack) -> None:

@@ -65,6 +65,11 @@ def jars_folder() -> Path:
     jars = pinned()
     lock = hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()[:12]
     folder = cache_dir() / f"kafka-{KAFKA_VERSION}-{lock}"
+    if os.pathsep in str(folder):
+        raise StackError(
+            f"Java takes {os.pathsep!r} for the end of a folder's name, and there is one in"
+            f" {folder}: name another by BREWSAGA_CACHE"
+        )
     if folder.is_dir():  # renamed into place only when complete
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

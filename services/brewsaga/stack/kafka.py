@@ -73,6 +73,11 @@ class RealKafka:
 
     def configure(self, port: int, brokers: int) -> None:
         """Decide ports: the stored ones of earlier starts, else those asked for, else free ones."""
+        if "," in str(self._folder):
+            raise StackError(
+                f"Kafka takes a comma for the end of a folder's name, and there is one in"
+                f" {self._folder}: use a folder without"
+            )
         self._folder.mkdir(parents=True, exist_ok=True)
         stored = self._folder / "cluster.json"
         if stored.exists():
@@ -104,7 +109,9 @@ class RealKafka:
             # Native libraries are unpacked there, and not where kill -9 would leave them for ever.
             temporary = f"-Djava.io.tmpdir={folder / 'temporary'}"
             command = self._command(temporary, "kafka.Kafka", settings, heap=HEAP)
-            self._servers[place.node] = self._guard.start(command, folder / "server.log")
+            self._servers[place.node] = self._guard.start(
+                command, folder / "server.log", environment=_environment()
+            )
         self._wait_until_served()
 
     def stop(self, nodes: Sequence[int] | None = None) -> None:
@@ -158,7 +165,12 @@ class RealKafka:
             "kafka.tools.StorageTool", "format", "-t", self._cluster_id(), "-c", str(settings)
         )
         answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=FORMAT_PATIENCE_SECONDS, check=False
+            command,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=FORMAT_PATIENCE_SECONDS,
+            check=False,
         )
         if answer.returncode != 0:
             raise StackError(f"Kafka cannot format {folder}: {answer.stderr or answer.stdout}")
@@ -191,6 +203,11 @@ def _places(port: int, brokers: int) -> list[BrokerPlace]:
     else:
         pairs = [(port + n, port + n + CONTROLLER_PORT_OFFSET) for n in range(brokers)]
     return [BrokerPlace(n, own, controller) for n, (own, controller) in enumerate(pairs, start=1)]
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with a locale in which Java can name every file; in C it knows ASCII alone."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def _check_ports(place: BrokerPlace) -> None:
