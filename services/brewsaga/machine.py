@@ -32,12 +32,19 @@ def tell(text: str) -> None:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, so that everything it started is stopped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM and a closed terminal end a command as Ctrl-C does: all it started is stopped.
+
+    Unless it was told to ignore them, as `nohup` does.
+    """
+    before = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [sign for sign, handler in before.items() if handler is not signal.SIG_IGN]
+    for sign in heard:
+        signal.signal(sign, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sign in heard:
+            signal.signal(sign, before[sign])
 
 
 def up(mode: str) -> Exit:

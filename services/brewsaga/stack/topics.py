@@ -4,7 +4,8 @@ Names come in as arguments; which there are is the contract's business.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -19,6 +20,11 @@ BROKERS_DEFAULT_REPLICATION = -1
 REQUEST_TIMEOUT_SECONDS = 15.0
 VISIBLE_PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.05
+ABSENT = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.GROUP_ID_NOT_FOUND,
+    KafkaError._UNKNOWN_GROUP,  # noqa: SLF001 - the client library has no public name for it
+}
 EMBEDDED_CLUSTER = "mockCluster"  # how the broker inside librdkafka names its cluster
 
 
@@ -72,6 +78,23 @@ def ensure_topics(
     return True
 
 
+def forget_topics(bootstrap: str, names: Iterable[str], groups: Iterable[str]) -> None:
+    """Delete these topics and consumer groups where they exist.
+
+    The embedded broker cannot, and forgets them when it stops.
+    """
+    admin = _admin(bootstrap)
+    if _is_embedded(_metadata(admin)):
+        return
+    patience = {"request_timeout": REQUEST_TIMEOUT_SECONDS}
+    asked = (
+        admin.delete_consumer_groups(list(groups), **patience),
+        admin.delete_topics(list(names), **patience),
+    )
+    for name, answer in (pair for answers in asked for pair in answers.items()):
+        _expect(answer, f"delete {name}", ABSENT)
+
+
 def _make_by_asking(admin: AdminClient, names: list[str]) -> None:
     """The embedded broker makes a topic when someone asks for it by its name.
 
@@ -90,11 +113,16 @@ def _create(admin: AdminClient, names: list[str], partitions: int, replication: 
     for name, answer in admin.create_topics(
         topics, request_timeout=REQUEST_TIMEOUT_SECONDS
     ).items():
-        try:
-            answer.result()
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise StackError(f"cannot create topic {name}: {error.args[0].str()}") from error
+        _expect(answer, f"create topic {name}", {KafkaError.TOPIC_ALREADY_EXISTS})
+
+
+def _expect(answer: Future[Any], what: str, harmless: Collection[int]) -> None:
+    """Wait for the broker's answer; an error that is not harmless is ours, with what we wanted."""
+    try:
+        answer.result()
+    except KafkaException as error:
+        if error.args[0].code() not in harmless:
+            raise StackError(f"cannot {what}: {error.args[0].str()}") from error
 
 
 def _wait_until_seen(admin: AdminClient, names: list[str]) -> ClusterMetadata:
