@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from brewsaga import backing
@@ -39,12 +40,19 @@ def stopped_by_signals() -> Iterator[None]:
     before = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGHUP)}
     heard = [sign for sign, handler in before.items() if handler is not signal.SIG_IGN]
     for sign in heard:
-        signal.signal(sign, signal.default_int_handler)
+        signal.signal(sign, _as_ctrl_c)
     try:
         yield
     finally:
         for sign in heard:
             signal.signal(sign, before[sign])
+
+
+def _as_ctrl_c(_number: int, frame: FrameType | None) -> None:
+    """Whatever Ctrl-C does now: an event loop that runs has a gentler way than an exception."""
+    handler = signal.getsignal(signal.SIGINT)
+    react = handler if callable(handler) else signal.default_int_handler
+    react(signal.SIGINT, frame)
 
 
 def up(mode: str) -> Exit:

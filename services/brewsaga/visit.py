@@ -50,6 +50,9 @@ def visit(purpose: str, *, keep: bool = False) -> Iterator[Visit]:
             bootstrap, admin = stack.kafka.bootstrap, stack.postgres.admin_url
             ready = backing.prepare(bootstrap, admin, prefix, databases)
             yield Visit(stack, ready, folder, prefix)
+        except KeyboardInterrupt:
+            tell("stopping, and removing what was made …" if not keep else "stopping …")
+            raise
         finally:
             if keep:
                 tell(f"kept: {folder}, topics {prefix}*, databases {databases}*")

@@ -255,6 +255,27 @@ def test_kill_9_of_the_owner_leaves_no_process_and_no_folder(tmp_path: Path) -> 
     until(lambda: not Path(folder).exists())
 
 
+def test_kill_9_of_the_owner_in_the_middle_of_a_start_leaves_no_folder(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from brewsaga.stack.processes import Guard\n"
+        "guard, folder = Guard(), Path(sys.argv[1])\n"
+        "guard.remove_at_end(folder)\n"
+        "restless = 'while :; do mkdir -p \"$0/in\"; echo >\"$0/in/file\"; done'\n"
+        "guard.run(['/bin/sh', '-c', restless, str(folder)], Path('/dev/null'), 60.0)\n"
+    )
+    folder = tmp_path / "stack"
+    owner = subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "services")},
+    )
+    with owner:
+        until(lambda: (folder / "in" / "file").exists())
+        (tool,) = [p for p in psutil.Process(owner.pid).children() if p.name() == "sh"]
+        owner.kill()
+    until(lambda: not tool.is_running())
+    until(lambda: not folder.exists())
+
+
 def test_up_in_the_background_restarts_what_died_and_down_ends_all(tmp_path: Path) -> None:
     config = StackConfig(data_dir=tmp_path / "data", kafka=KafkaChoice.EMBEDDED)
     first = supervisor.up(config)

@@ -12,7 +12,7 @@ import shutil
 import ssl
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,8 +60,11 @@ def pinned() -> tuple[Jar, ...]:
     return tuple(Jar(coordinate, sha256) for coordinate, sha256 in fields)
 
 
-def jars_folder() -> Path:
-    """The folder with all jars, fetched if need be; JarsUnavailableError where that fails."""
+def jars_folder(room: Callable[[str, Path], Path]) -> Path:
+    """The folder with all jars, fetched if need be; JarsUnavailableError where that fails.
+
+    `room` makes a folder, by a prefix and in a parent, that is removed also after a crash.
+    """
     jars = pinned()
     lock = hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()[:12]
     folder = cache_dir() / f"kafka-{KAFKA_VERSION}-{lock}"
@@ -74,11 +77,12 @@ def jars_folder() -> Path:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     tell(f"fetching Apache Kafka {KAFKA_VERSION}, {len(jars)} jars, once, into {folder}")
-    with tempfile.TemporaryDirectory(prefix="fetching-", dir=folder.parent) as scratch:
-        complete = Path(scratch) / "jars"
+    scratch = room("fetching-", folder.parent)
+    try:
+        complete = scratch / "jars"
         complete.mkdir()
         with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool, _trust_of_this_machine():
-            context = _maven(Path(scratch) / "repository")
+            context = _maven(scratch / "repository")
             sizes = [_fetch(context, jars[0], complete)]  # alone: no way there shows at once
             sizes += pool.map(lambda jar: _fetch(context, jar, complete), jars[1:])
         try:
@@ -86,6 +90,8 @@ def jars_folder() -> Path:
         except OSError:
             if not folder.is_dir():  # else another process was faster, and its jars are the same
                 raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     tell(f"fetched {sum(sizes) / 1e6:.0f} MB, every checksum as pinned")
     return folder
 

@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -161,19 +160,13 @@ class RealKafka:
         settings.write_text(properties(place, self._places, folder / "log"))
         if (folder / "log" / "meta.properties").exists():
             return
-        command = self._command(
-            "kafka.tools.StorageTool", "format", "-t", self._cluster_id(), "-c", str(settings)
+        tool = ("kafka.tools.StorageTool", "format", "-t", self._cluster_id(), "-c", str(settings))
+        self._guard.run(
+            self._command(*tool),
+            folder / "server.log",
+            FORMAT_PATIENCE_SECONDS,
+            environment=_environment(),
         )
-        answer = subprocess.run(
-            command,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=FORMAT_PATIENCE_SECONDS,
-            check=False,
-        )
-        if answer.returncode != 0:
-            raise StackError(f"Kafka cannot format {folder}: {answer.stderr or answer.stdout}")
 
     def _command(self, *arguments: str, heap: str = "128m") -> list[str]:
         memory = (f"-Xms{heap}", f"-Xmx{heap}")

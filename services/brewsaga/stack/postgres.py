@@ -24,6 +24,7 @@ from brewsaga.stack.ports import LOOPBACK, free_ports, holder, is_free
 from brewsaga.stack.postgres_binaries import (
     PostgresBinaries,
     find_postgres,
+    lasting_temporary_folder,
     reachable_copy,
     runs_as,
 )
@@ -130,8 +131,8 @@ class LocalPostgres:
         if self._binaries is None:
             binaries = find_postgres(self._data)
             if self._account is not None and not runs_as(binaries, self._account):
-                binaries, room = reachable_copy(binaries, self._account)
-                self._guard.remove_at_end(room)
+                room = self._guard.room("brewsaga-postgres-", lasting_temporary_folder())
+                binaries = reachable_copy(binaries, self._account, room)
             self._binaries = binaries
         return self._binaries
 
@@ -168,20 +169,14 @@ class LocalPostgres:
             "--no-instructions",
             "--no-sync",  # an interrupted initdb is begun anew; what is written later is synced
         ]
-        answer = subprocess.run(
+        self._guard.run(
             command,
-            cwd="/",
-            pass_fds=held,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=INITDB_PATIENCE_SECONDS,
-            check=False,
-            **as_account(self._account),
+            self._folder / "server.log",
+            INITDB_PATIENCE_SECONDS,
+            environment=_environment(),
+            account=self._account,
+            held=held,
         )
-        if answer.returncode != 0:
-            shutil.rmtree(self._data, ignore_errors=True)
-            raise StackError(f"initdb failed: {answer.stderr or answer.stdout}")
 
     @contextmanager
     def _name_of_data(self) -> Iterator[tuple[str, tuple[int, ...]]]:
