@@ -9,14 +9,14 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brewsaga import backing
 from brewsaga.machine import stopped_by_signals, tell
 from brewsaga.services_runner import Backing
 from brewsaga.stack import Stack, StackConfig, drop_databases, forget_topics, running
-from brewsaga.stack.config import DEFAULT_DATA_FOLDER
+from brewsaga.stack.config import DEFAULT_DATA_FOLDER, made
 from saga import contract
 
 
@@ -36,10 +36,10 @@ def visit(purpose: str, *, keep: bool = False) -> Iterator[Visit]:
 
     Says on stdout what runs. SIGTERM and a closed terminal end the stay as Ctrl-C does.
     """
-    parent = Path(DEFAULT_DATA_FOLDER)
-    parent.mkdir(exist_ok=True)
+    chosen = StackConfig.from_environment()  # first: a wrong choice leaves no folder
+    parent = made(Path(DEFAULT_DATA_FOLDER), "go to a folder that is yours")
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent)).resolve()
-    config = StackConfig.from_environment(folder)
+    config = replace(chosen, data_dir=folder)
     drawn = secrets.token_hex(4)
     prefix, databases = f"{purpose}-{drawn}-", f"{purpose}_{drawn}_"
     with stopped_by_signals(), running(config, keep=keep) as stack:
@@ -76,4 +76,4 @@ def _try(what: str, remove: Callable[..., None], *arguments: object) -> None:
     try:
         remove(*arguments)
     except Exception as error:  # noqa: BLE001 - whatever it is, the rest is removed all the same
-        tell(f"left behind: {what}: {error}")
+        tell(f"cannot remove {what}: {error}")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brewsaga.stack.config import StackError, cache_dir
+from brewsaga.stack.config import StackError, cache_dir, made
 from brewsaga.stack.progress import tell
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ def jars_folder(room: Callable[[str, Path], Path]) -> Path:
             f"Java takes {os.pathsep!r} for the end of a folder's name, and there is one in"
             f" {folder}: name another by BREWSAGA_CACHE"
         )
-    if folder.is_dir():  # renamed into place only when complete
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.isdir(folder):  # noqa: PTH112 - no error where the way there is closed
+        return folder  # it was renamed into place when it was complete
+    made(folder.parent, "name another folder for downloads by BREWSAGA_CACHE")
     tell(f"fetching Apache Kafka {KAFKA_VERSION}, {len(jars)} jars, once, into {folder}")
     scratch = room("fetching-", folder.parent)
     try:
@@ -108,13 +108,21 @@ def _fetch(context: "MavenContext", jar: Jar, folder: Path) -> int:
         found = context.project(group, artifact).at_version(version).artifact().resolve()
     except Exception as error:  # jgo lets through whatever its HTTP library raises
         raise JarsUnavailableError(
-            f"cannot fetch {jar.coordinate} from Maven Central: {error}"
+            f"cannot fetch {jar.coordinate} from Maven Central ({_root(error)}); a network,"
+            " or a mirror that BREWSAGA_MAVEN_REPOSITORY names, is needed this once"
         ) from error
     actual = _sha256(found)
     if actual != jar.sha256:
         raise StackError(f"{jar.coordinate} has SHA-256 {actual}, pinned is {jar.sha256}: not used")
     found.rename(target)
     return target.stat().st_size
+
+
+def _root(error: BaseException) -> BaseException:
+    """The first cause: what wraps it repeats addresses and says no more."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def write_lock() -> Sequence[str]:

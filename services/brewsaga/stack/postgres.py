@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from brewsaga.stack.config import ANY_FREE_PORT, StackError
-from brewsaga.stack.database_session import answers
+from brewsaga.stack.database_session import answers, refusal
 from brewsaga.stack.ports import LOOPBACK, free_ports, holder, is_free
 from brewsaga.stack.postgres_binaries import (
     PostgresBinaries,
@@ -230,10 +230,11 @@ class ExternalPostgres:
 
     def start(self) -> None:
         """Only look whether it answers."""
-        if not answers(self.admin_url):
+        reason = refusal(self.admin_url)
+        if reason is not None:
             raise StackError(
-                "no Postgres answers at BREWSAGA_POSTGRES_ADMIN_URL: start it, or unset that"
-                " variable to have one started"
+                f"no Postgres answers at BREWSAGA_POSTGRES_ADMIN_URL ({reason}): start it, mend"
+                " the URL, or unset that variable to have one started"
             )
 
     def stop(self) -> None:

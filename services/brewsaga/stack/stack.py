@@ -218,7 +218,9 @@ def _choose_kafka(config: StackConfig, guard: Guard, folder: Path) -> Kafka:
         return _real_kafka(config, guard, folder)
     except JarsUnavailableError as error:
         if config.kafka is KafkaChoice.REAL:
-            raise StackError(f"BREWSAGA_KAFKA=real, but {error}") from error
+            raise StackError(
+                f"BREWSAGA_KAFKA=real, but {error}; BREWSAGA_KAFKA=embedded takes a stand-in"
+            ) from error
         tell(f"no real Kafka: {error}")
         return EmbeddedKafka(guard, folder, "no real one can be had here")
 
