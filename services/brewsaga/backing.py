@@ -48,14 +48,21 @@ def find() -> Backing:
     return Backing(bootstrap, ensure_databases(admin, DATABASE_PREFIX), is_embedded(bootstrap))
 
 
-def prepare_databases(admin_url: str) -> tuple[dict[str, str], list[str]]:
+def prepare_databases(
+    admin_url: str, databases: str = DATABASE_PREFIX
+) -> tuple[dict[str, str], list[str]]:
     """Databases, roles and schema, brought up to date; the URLs by service and what was applied."""
-    urls = ensure_databases(admin_url, DATABASE_PREFIX)
-    return urls, migrate(admin_url, DATABASE_PREFIX, SCHEMA_FOLDER)
+    urls = ensure_databases(admin_url, databases)
+    return urls, migrate(admin_url, databases, SCHEMA_FOLDER)
 
 
-def prepare(bootstrap: str, admin_url: str, prefix: str) -> Backing:
-    """Everything that services need before they start."""
-    urls, _ = prepare_databases(admin_url)
+def prepare(
+    bootstrap: str, admin_url: str, prefix: str, databases: str = DATABASE_PREFIX
+) -> Backing:
+    """Everything that services need before they start.
+
+    `prefix` stands before each topic, `databases` before each database and role.
+    """
+    urls, _ = prepare_databases(admin_url, databases)
     has_topics = ensure_topics(bootstrap, contract.all_topics(prefix), contract.PARTITIONS)
     return Backing(bootstrap, urls, embedded_kafka=not has_topics)

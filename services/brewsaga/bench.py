@@ -12,7 +12,6 @@ import asyncio
 import json
 import os
 import platform
-import shutil
 import statistics
 import time
 import uuid
@@ -25,19 +24,18 @@ import asyncpg
 import httpx
 import psutil
 
-from brewsaga import backing
 from brewsaga.errors import CommandError
 from brewsaga.floor import floor_sagas_per_second
 from brewsaga.machine import tell
 from brewsaga.services_runner import Places, services_running
-from brewsaga.stack import StackConfig, running
+from brewsaga.visit import visit
 from saga.contract import Mode
 
 BATCH_ORDERS_MAX: Final = 10_000
 WARM_UP_ORDERS: Final = 200
 END_SECONDS: Final = 180.0
 POLL_SECONDS: Final = 0.25
-SETTINGS: Final = {"MODE": "both", "TOPIC_PREFIX": "bench-", "LOG_LEVEL": "WARNING"}
+SETTINGS: Final = {"MODE": "both", "LOG_LEVEL": "WARNING"}
 """Nothing else is changed: what is measured is what `brewsaga up` runs."""
 
 
@@ -191,26 +189,22 @@ def run(sagas: int, alone: int, repetitions: int, result: Path) -> None:
     """Measure `repetitions` times on one stack, print a line a mode and write the result file
     (JSON).
     """
-    folder = Path(".brewsaga") / f"bench-{os.getpid()}"
-    folder.mkdir(parents=True)
-    folder.chmod(0o711)
     found: list[Measured] = []
-    with running(StackConfig.from_environment(folder.resolve())) as stack:
-        print(stack.describe(), flush=True)
-        ready = backing.prepare(stack.kafka.bootstrap, stack.postgres.admin_url, "bench-")
+    with visit("bench") as here:
+        stack, ready = here.stack, here.backing
+        given = {**SETTINGS, "TOPIC_PREFIX": here.topic_prefix}
         cpu = Cpu(
             [server.identity.pid for server in stack.postgres.servers().values()],
             [server.identity.pid for server in stack.kafka.servers().values()],
         )
 
         async def measure() -> None:
-            async with services_running(ready, folder / "logs", SETTINGS) as places:
+            async with services_running(ready, here.folder / "logs", given) as places:
                 for _ in range(repetitions):
                     found.extend(await bench(ready.database_urls, places, cpu, sagas, alone))
 
         asyncio.run(measure())
         description = stack.describe()
-    shutil.rmtree(folder, ignore_errors=True)
     _report(found)
     machine = {"cores": os.cpu_count(), "processor": platform.processor(), "stack": description}
     result.write_text(

@@ -7,36 +7,30 @@ service's code.
 """
 
 import asyncio
-import shutil
-import tempfile
 import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from brewsaga import backing, render
+from brewsaga import render
 from brewsaga.api_client import Json, OrderApi, order_api
 from brewsaga.audit import Report, audit
 from brewsaga.commands import ascii_only, timeline_text
 from brewsaga.demo_orders import orders
 from brewsaga.errors import CommandError, Exit
-from brewsaga.machine import stopped_by_signals, tell
-from brewsaga.services_runner import Backing, services_running
-from brewsaga.stack import StackConfig, running
-from brewsaga.stack.config import DEFAULT_DATA_FOLDER
+from brewsaga.machine import tell
+from brewsaga.services_runner import services_running
+from brewsaga.visit import Visit, visit
 from saga.contract import Mode, Outcome
 
-PREFIX: Final = "demo-"
 END_SECONDS: Final = 45.0
 """How long all orders together may take to end."""
 
 ASK_SECONDS: Final = 0.2
 PLACED_AT_ONCE: Final = 8
 SETTINGS: Final = {
-    "TOPIC_PREFIX": PREFIX,
     "MODE": "both",
     "OUTBOX_KEEP": "true",
     "RESAY_AFTER_SECONDS": "1",
@@ -72,30 +66,18 @@ def demo(count: int, seed: str, *, keep: bool) -> Exit:
 
     0 where every order ended, every step refused one, and no promise was broken; 4 else.
     """
-    parent = Path(DEFAULT_DATA_FOLDER)
-    parent.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=parent)).resolve()
-    folder.chmod(0o711)  # to be passed through by an unprivileged Postgres
-    try:
-        with stopped_by_signals(), running(StackConfig.from_environment(folder)) as stack:
-            if not keep:
-                stack.guard.remove_at_end(folder)  # also when this process is killed
-            print(stack.describe(), flush=True)
-            ready = backing.prepare(stack.kafka.bootstrap, stack.postgres.admin_url, PREFIX)
-            return asyncio.run(_show(ready, folder, count, seed))
-    finally:
-        if keep:
-            tell(f"kept: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+    with visit("demo", keep=keep) as here:
+        return asyncio.run(_show(here, count, seed))
 
 
-async def _show(ready: Backing, folder: Path, count: int, seed: str) -> Exit:
+async def _show(here: Visit, count: int, seed: str) -> Exit:
     tell("starting payment, inventory, shipment, order and orchestrator …")
-    async with services_running(ready, folder / "logs", SETTINGS) as places:
+    prefix, ready = here.topic_prefix, here.backing
+    given = {**SETTINGS, "TOPIC_PREFIX": prefix}
+    async with services_running(ready, here.folder / "logs", given) as places:
         async with order_api(places["order"].url) as api:
             shown = await _place_and_wait(api, count, seed)
-        report = await audit(ready.database_urls, ready.bootstrap, PREFIX)
+        report = await audit(ready.database_urls, ready.bootstrap, prefix)
     return _print(shown, report)
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from brewsaga import backing
@@ -32,12 +33,26 @@ def tell(text: str) -> None:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, so that everything it started is stopped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM and a closed terminal end a command as Ctrl-C does: all it started is stopped.
+
+    Unless it was told to ignore them, as `nohup` does.
+    """
+    before = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [sign for sign, handler in before.items() if handler is not signal.SIG_IGN]
+    for sign in heard:
+        signal.signal(sign, _as_ctrl_c)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for sign in heard:
+            signal.signal(sign, before[sign])
+
+
+def _as_ctrl_c(_number: int, frame: FrameType | None) -> None:
+    """Whatever Ctrl-C does now: an event loop that runs has a gentler way than an exception."""
+    handler = signal.getsignal(signal.SIGINT)
+    react = handler if callable(handler) else signal.default_int_handler
+    react(signal.SIGINT, frame)
 
 
 def up(mode: str) -> Exit:
@@ -109,11 +124,11 @@ def init_databases() -> Exit:
 
 
 def create_topics() -> Exit:
-    """Make every topic of both modes; the embedded broker makes them by itself, and it says so."""
+    """Make every topic of both modes; on the embedded broker it says what that cannot."""
     bootstrap, _ = backing.servers()
     names = contract.all_topics(backing.topic_prefix())
-    if ensure_topics(bootstrap, names, contract.PARTITIONS):
-        print("\n".join(names))
-    else:
-        print("the embedded broker has no CreateTopics: it makes each topic when it is first used")
+    as_asked = ensure_topics(bootstrap, names, contract.PARTITIONS)
+    print("\n".join(names))
+    if not as_asked:
+        tell("the embedded broker has no CreateTopics: it made them with partitions as it likes")
     return Exit.COMPLETED

@@ -157,10 +157,18 @@ def dead_letter_topic(prefix: str, service: str, mode: Mode) -> str:
 
 def all_topics(prefix: str) -> list[str]:
     """Every topic of both modes, dead letters included, with the prefix: what must be created."""
-    groups = sorted({(hearer, topic.mode) for topic in TOPICS for hearer in topic.heard_by})
     return [prefix + topic.name for topic in TOPICS] + [
-        dead_letter_topic(prefix, service, mode) for service, mode in groups
+        dead_letter_topic(prefix, service, mode) for service, mode in _hearers()
     ]
+
+
+def all_groups(prefix: str) -> list[str]:
+    """Every consumer group of both modes, with the prefix."""
+    return [consumer_group(prefix, service, mode) for service, mode in _hearers()]
+
+
+def _hearers() -> list[tuple[str, Mode]]:
+    return sorted({(hearer, topic.mode) for topic in TOPICS for hearer in topic.heard_by})
 
 
 class Outcome(StrEnum):

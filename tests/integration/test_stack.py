@@ -7,12 +7,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
 import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from brewsaga.stack import (
     KafkaChoice,
@@ -61,9 +64,13 @@ def family(stack: Stack) -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(StackConfig(kafka=KafkaChoice.REAL)) as started:
-        yield started
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """In a folder whose name is hard to pass on, and with a locale that knows ASCII alone."""
+    config = StackConfig(tmp_path_factory.mktemp("größe \\u0041 €😀"), kafka=KafkaChoice.REAL)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LC_ALL", "C")
+        with running(config, keep=False) as started:
+            yield started
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +84,10 @@ def test_says_in_two_lines_what_it_runs_on_and_no_password(stack: Stack) -> None
     assert "Apache Kafka 4.4.0" in kafka
     assert "PostgreSQL" in postgres
     assert (urlsplit(stack.postgres.admin_url).password or "?") not in stack.describe()
+
+
+def test_what_kafka_keeps_is_in_the_stacks_folder_however_that_is_called(stack: Stack) -> None:
+    assert (stack.folder / "kafka" / "broker-1" / "log" / "meta.properties").exists()
 
 
 def test_topics_are_made_once_and_another_partition_count_is_named(stack: Stack) -> None:
@@ -98,6 +109,30 @@ def test_topics_outlive_kill_9_of_kafka_and_not_a_wipe(stack: Stack) -> None:
     stack.kafka.start()
     assert stack.kafka.bootstrap == before
     assert ensure_topics(before, ["kept"], partitions=1)
+
+
+def test_a_kafka_that_stops_too_slowly_is_killed_and_keeps_what_it_acknowledged(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure_topics(stack.kafka.bootstrap, ["acknowledged"], partitions=1)
+    client = {"bootstrap.servers": stack.kafka.bootstrap, "log_level": 0}
+    producer = Producer(client)
+    for number in range(100):
+        producer.produce("acknowledged", str(number).encode())
+    assert producer.flush(PATIENCE_SECONDS) == 0
+    (server,) = stack.kafka.servers().values()
+    processes = server.tree()
+    os.kill(server.identity.pid, signal.SIGSTOP)
+    monkeypatch.setattr("brewsaga.stack.kafka.STOP_PATIENCE_SECONDS", 0.2)
+    stack.kafka.stop()
+    assert not [process for process in processes if process.is_running()]
+    stack.kafka.start()
+    consumer = Consumer(client | {"group.id": "looks"})
+    try:
+        place = TopicPartition("acknowledged", 0)
+        assert consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS) == (0, 100)
+    finally:
+        consumer.close()
 
 
 def test_rows_outlive_kill_9_of_postgres_and_no_backend_does(light: Stack) -> None:
@@ -162,9 +197,13 @@ def test_this_projects_own_schema_applies(light: Stack) -> None:
     assert migrate(light.postgres.admin_url, "real_", ROOT / "db") == []
 
 
-def test_the_embedded_kafka_says_that_it_makes_no_topics(light: Stack) -> None:
+def test_the_embedded_kafka_has_topics_before_anyone_uses_them_and_partitions_as_it_likes(
+    light: Stack,
+) -> None:
     assert is_embedded(light.kafka.bootstrap)
-    assert ensure_topics(light.kafka.bootstrap, ["any"]) is False
+    assert ensure_topics(light.kafka.bootstrap, ["any", "other"]) is False
+    known = AdminClient({"bootstrap.servers": light.kafka.bootstrap}).list_topics(timeout=5)
+    assert {"any", "other"} <= set(known.topics)
     assert "librdkafka" in light.describe()
 
 
@@ -175,6 +214,13 @@ def test_two_stacks_live_beside_one_another_and_leave_nothing(light: Stack) -> N
         processes, folder = family(second), second.folder
     assert not [process for process in processes if process.is_running()]
     assert not folder.exists()
+
+
+def test_a_folder_that_is_not_kept_goes_with_its_stack(tmp_path: Path) -> None:
+    with running(replace(EMBEDDED, data_dir=tmp_path / "gone"), keep=False) as stack:
+        processes = family(stack)
+    assert not [process for process in processes if process.is_running()]
+    assert not (tmp_path / "gone").exists()
 
 
 def test_kill_9_of_the_owner_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
@@ -201,6 +247,27 @@ def test_kill_9_of_the_owner_leaves_no_process_and_no_folder(tmp_path: Path) -> 
         owner.kill()
     until(lambda: not any(process.is_running() for process in processes))
     until(lambda: not Path(folder).exists())
+
+
+def test_kill_9_of_the_owner_in_the_middle_of_a_start_leaves_no_folder(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from brewsaga.stack.processes import Guard\n"
+        "guard, folder = Guard(), Path(sys.argv[1])\n"
+        "guard.remove_at_end(folder)\n"
+        'restless = \'while :; do mkdir -p "$0/in"; echo >"$0/in/file"; done\'\n'
+        "guard.run(['/bin/sh', '-c', restless, str(folder)], Path('/dev/null'), 60.0)\n"
+    )
+    folder = tmp_path / "stack"
+    owner = subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "services")},
+    )
+    with owner:
+        until(lambda: (folder / "in" / "file").exists())
+        (tool,) = [p for p in psutil.Process(owner.pid).children() if p.name() == "sh"]
+        owner.kill()
+    until(lambda: not tool.is_running())
+    until(lambda: not folder.exists())
 
 
 def test_up_in_the_background_restarts_what_died_and_down_ends_all(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ It must know nothing of sagas: topics, services and schemas come in as arguments
 from brewsaga.stack.config import KafkaChoice, StackConfig, StackError, cache_dir
 from brewsaga.stack.databases import drop_databases, ensure_databases, migrate
 from brewsaga.stack.stack import Stack, running
-from brewsaga.stack.topics import ensure_topics, is_embedded
+from brewsaga.stack.topics import ensure_topics, forget_topics, is_embedded
 
 __all__ = [
     "KafkaChoice",
@@ -17,6 +17,7 @@ __all__ = [
     "drop_databases",
     "ensure_databases",
     "ensure_topics",
+    "forget_topics",
     "is_embedded",
     "migrate",
     "running",

@@ -12,6 +12,7 @@ GROUP_HEARTBEAT_MS = 500
 INTERNAL_PARTITIONS = 8  # Kafka's 50 cost seconds at start and serve nobody on one machine
 CLEANER_BUFFER_BYTES = 16 * 1024 * 1024  # the default of 128 MiB does not fit a heap of 512 MiB
 BROKER_HEARTBEAT_MS = 300
+ASCII_END = 128
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def properties(place: BrokerPlace, everyone: Sequence[BrokerPlace], log_dir: Pat
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         # Voters named here and not in the stored log: the ports may then change between two starts.
         "controller.quorum.voters": voters,
-        "log.dir": log_dir,
+        "log.dir": escaped(str(log_dir)),
         "log.cleaner.dedupe.buffer.size": CLEANER_BUFFER_BYTES,
         "auto.create.topics.enable": "false",  # none is better than one with wrong partitions
         "default.replication.factor": replicas,
@@ -46,6 +47,13 @@ def properties(place: BrokerPlace, everyone: Sequence[BrokerPlace], log_dir: Pat
         **_liveness(replicas),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def escaped(value: str) -> str:
+    """A value as a file of properties holds it: Java reads one as Latin-1, whatever we write."""
+    written = value.replace("\\", r"\\").encode("utf-16-be", errors="surrogatepass")
+    units = (int.from_bytes(written[at : at + 2]) for at in range(0, len(written), 2))
+    return "".join(chr(unit) if unit < ASCII_END else f"\\u{unit:04x}" for unit in units)
 
 
 def _internal_topics(replicas: int, in_sync: int) -> dict[str, object]:

@@ -22,6 +22,17 @@ class StackError(Exception):
     """The stack cannot do what was asked; the message says what to do next."""
 
 
+def made(folder: Path, otherwise: str) -> Path:
+    """This folder, made where it is missing; `otherwise` says what to do where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"cannot make {folder} ({error.strerror}): {otherwise}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StackError(f"cannot write into {folder}: {otherwise}")
+    return folder
+
+
 class KafkaChoice(StrEnum):
     """Which Kafka is wanted: the best there is, the real one or an error, the embedded one."""
 

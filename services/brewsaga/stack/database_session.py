@@ -28,18 +28,24 @@ def run_blocking(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
 
 def answers(url: str) -> bool:
     """Whether a server answers a query at this URL now."""
-    return run_blocking(_answers(url))
+    return refusal(url) is None
 
 
-async def _answers(url: str) -> bool:
+def refusal(url: str) -> Exception | None:
+    """Why no server answers a query at this URL now; None where one does."""
+    return run_blocking(_refusal(url))
+
+
+async def _refusal(url: str) -> Exception | None:
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_SECONDS)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-        return False
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        return error
     try:
-        return bool(await connection.fetchval("SELECT 1") == 1)
+        await connection.fetchval("SELECT 1")
     finally:
         await connection.close()
+    return None
 
 
 def for_database(url: str, database: str, user: str | None = None, password: str = "") -> str:

@@ -39,7 +39,13 @@ def ensure_databases(
     admin_url: str, prefix: str, services: Sequence[str] = SERVICES
 ) -> dict[str, str]:
     """Make what is missing and return DATABASE_URL by service; safe to run twice and at once."""
-    return run_blocking(_ensure_databases(admin_url, prefix, services))
+    try:
+        return run_blocking(_ensure_databases(admin_url, prefix, services))
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StackError(
+            f"cannot make databases and roles ({error}): name a user who may, such as postgres, in"
+            " BREWSAGA_POSTGRES_ADMIN_URL"
+        ) from error
 
 
 def migrate(

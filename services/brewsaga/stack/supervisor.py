@@ -19,7 +19,7 @@ from queue import SimpleQueue
 import psutil
 
 from brewsaga.stack import watchdog
-from brewsaga.stack.config import KafkaChoice, StackConfig, StackError
+from brewsaga.stack.config import KafkaChoice, StackConfig, StackError, made
 from brewsaga.stack.processes import Identity, own_environment
 from brewsaga.stack.progress import tell
 from brewsaga.stack.stack import Stack, sole_owner
@@ -211,6 +211,4 @@ def _lives(process: psutil.Process) -> bool:
 def _folder(config: StackConfig) -> Path:
     if config.data_dir is None:
         raise StackError("a stack in the background needs a data folder: name one with --data")
-    folder = config.data_dir.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return made(config.data_dir.resolve(), "name another folder with --data")

@@ -4,7 +4,8 @@ Names come in as arguments; which there are is the contract's business.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -19,6 +20,11 @@ BROKERS_DEFAULT_REPLICATION = -1
 REQUEST_TIMEOUT_SECONDS = 15.0
 VISIBLE_PATIENCE_SECONDS = 30.0
 POLL_SECONDS = 0.05
+ABSENT = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.GROUP_ID_NOT_FOUND,
+    KafkaError._UNKNOWN_GROUP,  # noqa: SLF001 - the client library has no public name for it
+}
 EMBEDDED_CLUSTER = "mockCluster"  # how the broker inside librdkafka names its cluster
 
 
@@ -56,19 +62,47 @@ def ensure_topics(
 ) -> bool:
     """Create what is missing and wait until all are seen; False on the embedded broker.
 
-    (That one makes its topics by itself.) A topic that exists with another number of partitions
-    is an error that names it: a saga would be handled by two processes at once.
+    (That one has as many partitions as it likes.) A topic that exists with another number of
+    partitions is an error that names it: a saga would be handled by two processes at once.
     """
     admin = _admin(bootstrap)
     known = _metadata(admin)
-    if _is_embedded(known):
-        return False
     wanted = sorted(set(names))
+    if _is_embedded(known):
+        _make_by_asking(admin, wanted)
+        return False
     missing = [name for name in wanted if name not in known.topics]
     if missing:
         _create(admin, missing, partitions, replication)
     _check_partitions(_wait_until_seen(admin, wanted), wanted, partitions)
     return True
+
+
+def forget_topics(bootstrap: str, names: Iterable[str], groups: Iterable[str]) -> None:
+    """Delete these topics and consumer groups where they exist.
+
+    The embedded broker cannot, and forgets them when it stops.
+    """
+    admin = _admin(bootstrap)
+    if _is_embedded(_metadata(admin)):
+        return
+    patience = {"request_timeout": REQUEST_TIMEOUT_SECONDS}
+    asked = (
+        admin.delete_consumer_groups(list(groups), **patience),
+        admin.delete_topics(list(names), **patience),
+    )
+    for name, answer in (pair for answers in asked for pair in answers.items()):
+        _expect(answer, f"delete {name}", ABSENT)
+
+
+def _make_by_asking(admin: AdminClient, names: list[str]) -> None:
+    """The embedded broker makes a topic when someone asks for it by its name.
+
+    Left to the first record, a consumer that subscribed before learns of the topic ten seconds
+    later; meanwhile everything is said again, once for each of a saga's topics.
+    """
+    for name in names:
+        _metadata(admin, name)
 
 
 def _create(admin: AdminClient, names: list[str], partitions: int, replication: int | None) -> None:
@@ -79,11 +113,16 @@ def _create(admin: AdminClient, names: list[str], partitions: int, replication: 
     for name, answer in admin.create_topics(
         topics, request_timeout=REQUEST_TIMEOUT_SECONDS
     ).items():
-        try:
-            answer.result()
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise StackError(f"cannot create topic {name}: {error.args[0].str()}") from error
+        _expect(answer, f"create topic {name}", {KafkaError.TOPIC_ALREADY_EXISTS})
+
+
+def _expect(answer: Future[Any], what: str, harmless: Collection[int]) -> None:
+    """Wait for the broker's answer; an error that is not harmless is ours, with what we wanted."""
+    try:
+        answer.result()
+    except KafkaException as error:
+        if error.args[0].code() not in harmless:
+            raise StackError(f"cannot {what}: {error.args[0].str()}") from error
 
 
 def _wait_until_seen(admin: AdminClient, names: list[str]) -> ClusterMetadata:
@@ -122,8 +161,9 @@ def _is_embedded(known: ClusterMetadata) -> bool:
     return str(known.cluster_id).startswith(EMBEDDED_CLUSTER)
 
 
-def _metadata(admin: AdminClient) -> ClusterMetadata:
+def _metadata(admin: AdminClient, topic: str | None = None) -> ClusterMetadata:
+    """What the cluster tells of one topic, or of all."""
     try:
-        return admin.list_topics(timeout=REQUEST_TIMEOUT_SECONDS)
+        return admin.list_topics(topic, timeout=REQUEST_TIMEOUT_SECONDS)
     except KafkaException as error:
         raise StackError(f"Kafka does not answer: {error.args[0].str()}") from error
