@@ -47,9 +47,9 @@ Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
 
 
 def _default_url() -> str:
-    from brewsaga.api_client import DEFAULT_ORDER_URL
+    from brewsaga.api_client import ORDER_URL
 
-    return DEFAULT_ORDER_URL
+    return ORDER_URL
 
 
 def _run(command: "Coroutine[object, object, Exit]") -> None:

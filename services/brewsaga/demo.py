@@ -26,7 +26,7 @@ from brewsaga.errors import CommandError, Exit
 from brewsaga.machine import stopped_by_signals, tell
 from brewsaga.services_runner import Backing, services_running
 from brewsaga.stack import StackConfig, running
-from brewsaga.stack.config import DEFAULT_DATA_FOLDER
+from brewsaga.stack.config import data_folder
 from saga.contract import Mode, Outcome
 
 PREFIX: Final = "demo-"
@@ -72,8 +72,8 @@ def demo(count: int, seed: str, *, keep: bool) -> Exit:
 
     0 where every order ended, every step refused one, and no promise was broken; 4 else.
     """
-    parent = Path(DEFAULT_DATA_FOLDER)
-    parent.mkdir(exist_ok=True)
+    parent = data_folder()
+    parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="demo-", dir=parent)).resolve()
     folder.chmod(0o711)  # to be passed through by an unprivileged Postgres
     try:
