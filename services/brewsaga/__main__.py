@@ -299,9 +299,6 @@ def main() -> None:
             raise
         _say_error(str(error), "brewsaga doctor")
         sys.exit(Exit.ERROR)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(Exit.ERROR)
     except BrokenPipeError:
         # The reader of our output has gone; say nothing more, also not at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

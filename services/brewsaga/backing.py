@@ -17,6 +17,9 @@ from brewsaga.stack.state import read_state
 from saga import contract
 
 DATABASE_PREFIX: Final = "brewsaga_"
+ONE_TERMINAL_FOLDER: Final = "machine"
+"""Where `brewsaga up` has its own stack, inside the folder of `make up`."""
+
 SCHEMA_FOLDER: Final = SERVICES_FOLDER.parent / "db"
 
 
@@ -49,14 +52,14 @@ def servers() -> tuple[str, str]:
     """Kafka's address and the Postgres admin's URL. Raises CommandError where none is known."""
     bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or os.environ.get("KAFKA_BOOTSTRAP")
     admin = os.environ.get("BREWSAGA_POSTGRES_ADMIN_URL")
-    state = read_state(data_folder())
-    if state is not None and state.ready:
-        bootstrap, admin = bootstrap or state.bootstrap, admin or state.postgres_admin_url
+    for folder in (data_folder(), data_folder() / ONE_TERMINAL_FOLDER):
+        state = read_state(folder)
+        if state is not None and state.ready and state.alive():
+            bootstrap, admin = bootstrap or state.bootstrap, admin or state.postgres_admin_url
     if not bootstrap or not admin:
         text = "no stack runs in this folder, and the environment names none"
-        raise CommandError(
-            text, "make up (or set KAFKA_BOOTSTRAP_SERVERS and BREWSAGA_POSTGRES_ADMIN_URL)"
-        )
+        hint = "set KAFKA_BOOTSTRAP_SERVERS and BREWSAGA_POSTGRES_ADMIN_URL"
+        raise CommandError(text, f"make up, or brewsaga up (or {hint})")
     return bootstrap, admin
 
 

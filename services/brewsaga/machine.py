@@ -15,12 +15,11 @@ from typing import Final
 from brewsaga import backing
 from brewsaga.errors import CommandError, Exit
 from brewsaga.services_runner import Backing, Places, environment, services_running
-from brewsaga.stack import StackConfig, ensure_topics, running
+from brewsaga.stack import StackConfig, announced, ensure_topics, running
 from brewsaga.stack.config import data_folder
 from brewsaga.stack.state import read_state
 from saga import contract
 
-UP_FOLDER: Final = "machine"
 LOG_FOLDER: Final = "logs"
 
 
@@ -46,7 +45,8 @@ def up(mode: str) -> Exit:
         if state is not None and state.complete():
             tell(state.description)
             return _serve(state.bootstrap, state.postgres_admin_url, mode)
-        with running(StackConfig.from_environment(data_folder() / UP_FOLDER)) as stack:
+        folder = data_folder() / backing.ONE_TERMINAL_FOLDER
+        with running(StackConfig.from_environment(folder)) as stack, announced(stack):
             tell(stack.describe())
             return _serve(stack.kafka.bootstrap, stack.postgres.admin_url, mode)
 
