@@ -30,12 +30,18 @@ def tell(text: str) -> None:
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does, so that everything it started is stopped."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM ends a command as Ctrl-C does, so that everything it started is stopped.
+
+    It takes the way of Ctrl-C, on which asyncio cancels what runs. A shell starts what it puts into
+    the background with SIGINT ignored; here it counts all the same.
+    """
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    end = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def up(mode: str) -> Exit:

@@ -159,9 +159,9 @@ def test_the_page_is_true_from_top_to_bottom(reader: Reader) -> None:
         if Command("make demo") in block.steps:
             assert not list(reader.data.glob("demo-*"))
             assert set(reader.processes()) == beside
-    assert compared >= 12
     assert not reader.terminals
     assert not reader.processes()
+    assert compared >= 12
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"\bmake ([a-z]+(?:-[a-z]+)*)", README))))
