@@ -60,13 +60,13 @@ contracts: $(READY)
 
 # ---------------------------------------------------------------- the lecture's terminals: one service each
 
-up: $(READY) ## Start Kafka (19092) and Postgres (15435) in the background, and no service
+up: $(READY) ## Start Kafka (19092, or BREWSAGA_KAFKA_PORT) and Postgres (15435, or BREWSAGA_POSTGRES_PORT)
 	$(PYTHON) -m brewsaga.stack up
 
 down: $(READY) ## End what `make up` started; the data stay
 	$(PYTHON) -m brewsaga.stack down
 
-wipe: $(READY) ## End it and remove its data
+wipe: $(READY) ## End it and remove its data (the folder .brewsaga, or BREWSAGA_DATA)
 	$(PYTHON) -m brewsaga.stack wipe
 
 status: $(READY) ## Say what of `make up` runs

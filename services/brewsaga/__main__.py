@@ -47,9 +47,9 @@ Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
 
 
 def _default_url() -> str:
-    from brewsaga.api_client import DEFAULT_ORDER_URL
+    from brewsaga.api_client import ORDER_URL
 
-    return DEFAULT_ORDER_URL
+    return ORDER_URL
 
 
 def _run(command: "Coroutine[object, object, Exit]") -> None:
@@ -298,9 +298,6 @@ def main() -> None:
         if type(error).__name__ != "StackError":
             raise
         _say_error(str(error), "brewsaga doctor")
-        sys.exit(Exit.ERROR)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
         sys.exit(Exit.ERROR)
     except BrokenPipeError:
         # The reader of our output has gone; say nothing more, also not at exit.

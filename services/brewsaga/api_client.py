@@ -1,10 +1,12 @@
-"""The order service's HTTP API, as the command line uses it.
+"""The HTTP API of order, and of the orchestrator, as the command line uses it.
 
 Knows addresses and JSON, no database and no topic.
 """
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
@@ -13,22 +15,53 @@ from pydantic import SecretStr
 from brewsaga.errors import CommandError, Exit
 from sagakit.shell.api_token import TokenFileError, read_token
 
-DEFAULT_ORDER_URL: Final = "http://127.0.0.1:8081"
+ORDER_URL: Final = "http://127.0.0.1:8081"
+ORCHESTRATOR_URL: Final = "http://127.0.0.1:8082"
 TIMEOUT_SECONDS: Final = 10.0
 PAGE_SIZE: Final = 200
 
 Json = dict[str, Any]
 
 
-class OrderApi:
-    """One connection to the order service. Every error says what to try next.
+def api_urls() -> dict[str, str]:
+    """The two APIs by service: ORDER_URL and ORCHESTRATOR_URL, else the ports of this machine."""
+    return {
+        "order": os.environ.get("ORDER_URL") or ORDER_URL,
+        "orchestrator": os.environ.get("ORCHESTRATOR_URL") or ORCHESTRATOR_URL,
+    }
 
-    `token` goes with what changes something, and with nothing else.
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Who is asked, and what to try where it does not answer."""
+
+    name: str
+    how_to_start: str
+
+
+ORDER: Final = Server("order service", "brewsaga up (or make run-order-choreo), or set ORDER_URL")
+ORCHESTRATOR: Final = Server(
+    "orchestrator", "brewsaga up (or make run-orchestrator), or set ORCHESTRATOR_URL"
+)
+
+
+class OrderApi:
+    """One connection to order, or to the orchestrator, which answers the same questions on sagas.
+
+    Every error says what to try next. `token` goes with what changes something, and with nothing
+    else.
     """
 
-    def __init__(self, client: httpx.AsyncClient, url: str, token: SecretStr | None = None) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        server: Server = ORDER,
+        token: SecretStr | None = None,
+    ) -> None:
         self._client = client
         self._url = url
+        self._server = server
         self._token = token
 
     async def place(self, order: Mapping[str, Any], key: str) -> Json:
@@ -68,9 +101,9 @@ class OrderApi:
         try:
             response = await self._client.request(method, self._url + path, **arguments)
         except httpx.TransportError as error:
-            text = f"the order service at {self._url} does not answer ({type(error).__name__})"
-            hint = "brewsaga up (or make run-order-choreo), or set ORDER_URL"
-            raise CommandError(text, hint) from error
+            text = f"the {self._server.name} at {self._url} does not answer"
+            detail = f"{text} ({type(error).__name__})"
+            raise CommandError(detail, self._server.how_to_start) from error
         if response.status_code == httpx.codes.NOT_FOUND:
             raise CommandError(_problem(response), "brewsaga list", Exit.NOT_FOUND)
         if response.status_code == httpx.codes.UNAUTHORIZED:
@@ -96,11 +129,13 @@ def _problem(response: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def order_api(url: str, token_file: str | None = None) -> AsyncIterator[OrderApi]:
+async def order_api(
+    url: str, token_file: str | None = None, server: Server = ORDER
+) -> AsyncIterator[OrderApi]:
     """Open the API at `url`. Proxies of the environment are not for addresses of this machine."""
     try:
         token = read_token(token_file or None)
     except TokenFileError as error:
         raise CommandError(str(error), "brewsaga place --token-file FILE") from error
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-        yield OrderApi(client, url.rstrip("/"), token)
+        yield OrderApi(client, url.rstrip("/"), server, token)

@@ -5,40 +5,61 @@ Also makes them ready: databases, schema, topics. Knows the contract's names and
 """
 
 import os
-from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
-from brewsaga.errors import CommandError
+from brewsaga.api_client import ORDER_URL, api_urls
+from brewsaga.errors import CommandError, Exit
 from brewsaga.services_runner import SERVICES_FOLDER, Backing
 from brewsaga.stack import ensure_databases, ensure_topics, is_embedded, migrate
-from brewsaga.stack.config import DEFAULT_DATA_FOLDER
+from brewsaga.stack.config import data_folder
 from brewsaga.stack.state import read_state
 from saga import contract
 
 DATABASE_PREFIX: Final = "brewsaga_"
+ONE_TERMINAL_FOLDER: Final = "machine"
+"""Where `brewsaga up` has its own stack, inside the folder of `make up`."""
+
 SCHEMA_FOLDER: Final = SERVICES_FOLDER.parent / "db"
-ORDER_PORT: Final = 8081
-ORCHESTRATOR_PORT: Final = 8082
-PREFERRED_PORTS: Final = {"order": ORDER_PORT, "orchestrator": ORCHESTRATOR_PORT}
 
 
 def topic_prefix() -> str:
-    """What stands before each topic here."""
-    return os.environ.get("TOPIC_PREFIX", contract.DEFAULT_TOPIC_PREFIX)
+    """What stands before each topic here. Raises CommandError where no service would take it."""
+    prefix = os.environ.get("TOPIC_PREFIX", contract.DEFAULT_TOPIC_PREFIX)
+    if prefix and not prefix.endswith("-"):
+        text = f"TOPIC_PREFIX is {prefix!r}; it must end in '-'"
+        raise CommandError(text, f"export TOPIC_PREFIX={prefix}-", Exit.USAGE)
+    return prefix
+
+
+def api_ports() -> dict[str, int]:
+    """Where the two APIs listen: at the port of the address at which others look for them."""
+    return {name: _port_of(url) for name, url in api_urls().items()}
+
+
+def _port_of(url: str) -> int:
+    try:
+        port = urlsplit(url).port
+    except ValueError:
+        port = None
+    if port is None:
+        text = f"{url!r} names no port; ORDER_URL and ORCHESTRATOR_URL are such as {ORDER_URL}"
+        raise CommandError(text, f"export ORDER_URL={ORDER_URL}", Exit.USAGE)
+    return port
 
 
 def servers() -> tuple[str, str]:
     """Kafka's address and the Postgres admin's URL. Raises CommandError where none is known."""
     bootstrap = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or os.environ.get("KAFKA_BOOTSTRAP")
     admin = os.environ.get("BREWSAGA_POSTGRES_ADMIN_URL")
-    state = read_state(Path(DEFAULT_DATA_FOLDER))
-    if state is not None and state.ready:
-        bootstrap, admin = bootstrap or state.bootstrap, admin or state.postgres_admin_url
+    for folder in (data_folder(), data_folder() / ONE_TERMINAL_FOLDER):
+        state = read_state(folder)
+        if state is not None and state.ready and state.alive():
+            bootstrap, admin = bootstrap or state.bootstrap, admin or state.postgres_admin_url
     if not bootstrap or not admin:
         text = "no stack runs in this folder, and the environment names none"
-        raise CommandError(
-            text, "make up (or set KAFKA_BOOTSTRAP_SERVERS and BREWSAGA_POSTGRES_ADMIN_URL)"
-        )
+        hint = "set KAFKA_BOOTSTRAP_SERVERS and BREWSAGA_POSTGRES_ADMIN_URL"
+        raise CommandError(text, f"make up, or brewsaga up (or {hint})")
     return bootstrap, admin
 
 

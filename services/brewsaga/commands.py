@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from brewsaga import render
-from brewsaga.api_client import Json, OrderApi, order_api
+from brewsaga.api_client import ORCHESTRATOR, ORCHESTRATOR_URL, Json, OrderApi, order_api
 from brewsaga.errors import Exit
 from brewsaga.waiting import ASK_AGAIN_SECONDS, exit_code, is_settled, wait_for_ends
 from saga.contract import DEFAULT_TOPIC_PREFIX, ORDER_REQUESTED, PLACE_ORDER, Mode
@@ -23,13 +23,13 @@ from saga.contract import DEFAULT_TOPIC_PREFIX, ORDER_REQUESTED, PLACE_ORDER, Mo
 LIST_COLUMNS: Final = ("saga", "mode", "status", "step", "outcome", "reason", "created")
 STATE_COLUMNS: Final = (
     "saga_id",
-    "status",
     "current_step",
-    "last_event",
+    "status",
     "failure_reason",
+    "last_event",
     "updated_at",
 )
-DEFAULT_ORCHESTRATOR_URL: Final = "http://127.0.0.1:8082"
+"""The state's two halves stand side by side: DONE SUCCESS, DONE FAILED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,11 @@ async def show(url: str, saga_id: str, output: str) -> Exit:
         print(json.dumps(saga, indent=2))
     else:
         width = max(len(name) for name in saga)
-        print("\n".join(f"{name:<{width}}  {value}" for name, value in saga.items()))
+        print(
+            "\n".join(
+                f"{name:<{width}}  {render.cell(value)}".rstrip() for name, value in saga.items()
+            )
+        )
     return Exit.COMPLETED
 
 
@@ -174,7 +178,7 @@ async def watch(url: str, saga_id: str, timeout_seconds: float) -> Exit:
 
 async def list_states(url: str, limit: int) -> Exit:
     """Print the orchestrator's own list, which also has the sagas that order never saw."""
-    async with order_api(url or DEFAULT_ORCHESTRATOR_URL) as api:
+    async with order_api(url or ORCHESTRATOR_URL, server=ORCHESTRATOR) as api:
         found = [saga async for saga in api.sagas(limit)]
     rows = [
         (*(saga[name] for name in STATE_COLUMNS[:-1]), str(saga["updated_at"])[:19])

@@ -10,20 +10,18 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from brewsaga import backing
 from brewsaga.errors import CommandError, Exit
 from brewsaga.services_runner import Backing, Places, environment, services_running
-from brewsaga.stack import StackConfig, ensure_topics, running
-from brewsaga.stack.config import DEFAULT_DATA_FOLDER
+from brewsaga.stack import StackConfig, announced, ensure_topics, running
+from brewsaga.stack.config import data_folder
 from brewsaga.stack.state import read_state
 from saga import contract
 
-UP_FOLDER: Final = Path(DEFAULT_DATA_FOLDER) / "machine"
-LOG_FOLDER: Final = Path(DEFAULT_DATA_FOLDER) / "logs"
+LOG_FOLDER: Final = "logs"
 
 
 def tell(text: str) -> None:
@@ -35,10 +33,12 @@ def tell(text: str) -> None:
 def stopped_by_signals() -> Iterator[None]:
     """SIGTERM and a closed terminal end a command as Ctrl-C does: all it started is stopped.
 
-    Unless it was told to ignore them, as `nohup` does.
+    Unless it was told to ignore them, as `nohup` does. A shell starts what it puts into the
+    background with SIGINT ignored; here it counts all the same.
     """
     before = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGHUP)}
     heard = [sign for sign, handler in before.items() if handler is not signal.SIG_IGN]
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     for sign in heard:
         signal.signal(sign, _as_ctrl_c)
     try:
@@ -46,6 +46,7 @@ def stopped_by_signals() -> Iterator[None]:
     finally:
         for sign in heard:
             signal.signal(sign, before[sign])
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def _as_ctrl_c(_number: int, frame: FrameType | None) -> None:
@@ -58,11 +59,12 @@ def _as_ctrl_c(_number: int, frame: FrameType | None) -> None:
 def up(mode: str) -> Exit:
     """Stack and services until Ctrl-C; the stack of `make up` is used where it runs."""
     with stopped_by_signals():
-        state = read_state(Path(DEFAULT_DATA_FOLDER))
+        state = read_state(data_folder())
         if state is not None and state.complete():
             tell(state.description)
             return _serve(state.bootstrap, state.postgres_admin_url, mode)
-        with running(StackConfig.from_environment(UP_FOLDER)) as stack:
+        folder = data_folder() / backing.ONE_TERMINAL_FOLDER
+        with running(StackConfig.from_environment(folder)) as stack, announced(stack):
             tell(stack.describe())
             return _serve(stack.kafka.bootstrap, stack.postgres.admin_url, mode)
 
@@ -81,12 +83,10 @@ def _serve(bootstrap: str, admin_url: str, mode: str) -> Exit:
 
 
 async def _serve_until_stopped(ready: Backing, extra: dict[str, str]) -> None:
-    preferred = backing.PREFERRED_PORTS
-    async with services_running(ready, LOG_FOLDER, extra, preferred) as places:
-        print(addresses(places))
-        tell(
-            f"logs: {LOG_FOLDER}; Ctrl-C stops everything; next: brewsaga place --mode both --wait"
-        )
+    logs = data_folder() / LOG_FOLDER
+    async with services_running(ready, logs, extra, backing.api_ports()) as places:
+        print(addresses(places), flush=True)
+        tell(f"logs: {logs}; Ctrl-C stops everything; next: brewsaga place --mode both --wait")
         await asyncio.Event().wait()
 
 
@@ -102,13 +102,13 @@ def become_service(service: str, mode: str, arguments: Sequence[str]) -> None:
     if service not in contract.DATABASES:
         text = f"service is {service!r}; it must be one of {', '.join(contract.DATABASES)}"
         raise CommandError(text, "brewsaga run order", Exit.USAGE)
+    backing.topic_prefix()
     found = backing.find()
-    ports = {name: Places(port, 0) for name, port in backing.PREFERRED_PORTS.items()}
+    ports = {name: Places(port, 0) for name, port in backing.api_ports().items()}
     # Only order and orchestrator have an address that others ask; the rest take any free port.
     places = {service: Places(0, 0), **ports}
     given = environment(service, found, places, {"MODE": mode, "LOG_FORMAT": "text"})
-    if service == "order":
-        given["PRINT_TIMELINE"] = "true"
+    given["PRINT_TIMELINE" if service == "order" else "PRINT_SAID"] = "true"
     own = {"PYTHONPATH", "DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "MODE"}
     passed = {name: value for name, value in os.environ.items() if name not in own}
     command = [sys.executable, "-m", service, *arguments]

@@ -139,7 +139,7 @@ def mark(state: StepState, *, ascii_only: bool) -> str:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     """Left-aligned columns under their names, numbers to the right; two spaces between."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    cells = [[cell(value) for value in row] for row in rows]
     widths = [
         max([len(name), *(len(row[index]) for row in cells)]) for index, name in enumerate(columns)
     ]
@@ -157,10 +157,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
     ]
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as people read it."""
     match value:
         case None:
             return ""
+        case bool():
+            return "yes" if value else "no"
         case float():
             return f"{value:.2f}"
         case _:

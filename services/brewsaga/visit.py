@@ -16,7 +16,7 @@ from brewsaga import backing
 from brewsaga.machine import stopped_by_signals, tell
 from brewsaga.services_runner import Backing
 from brewsaga.stack import Stack, StackConfig, drop_databases, forget_topics, running
-from brewsaga.stack.config import DEFAULT_DATA_FOLDER, made
+from brewsaga.stack.config import data_folder, made
 from saga import contract
 
 
@@ -37,7 +37,7 @@ def visit(purpose: str, *, keep: bool = False) -> Iterator[Visit]:
     Says on stdout what runs. SIGTERM and a closed terminal end the stay as Ctrl-C does.
     """
     chosen = StackConfig.from_environment()  # first: a wrong choice leaves no folder
-    parent = made(Path(DEFAULT_DATA_FOLDER), "go to a folder that is yours")
+    parent = made(data_folder(), "go to a folder that is yours")
     folder = Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=parent)).resolve()
     config = replace(chosen, data_dir=folder)
     drawn = secrets.token_hex(4)

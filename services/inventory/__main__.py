@@ -43,11 +43,10 @@ def describe(settings: InventorySettings) -> ServiceSpec:
 def main() -> None:
     """Serve until SIGTERM, or add stock."""
     asked = _read_arguments(sys.argv[1:])
-    settings = InventorySettings()
     if asked.verb == "refill":
-        sys.stdout.write(asyncio.run(_refill(settings, asked)) + "\n")
+        sys.stdout.write(asyncio.run(_refill(InventorySettings(), asked)) + "\n")
     else:
-        serve(describe(settings))
+        serve(InventorySettings, describe)
 
 
 def _read_arguments(arguments: list[str]) -> argparse.Namespace:

@@ -39,7 +39,7 @@ def describe(settings: OrchestratorSettings) -> ServiceSpec:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    serve(describe(OrchestratorSettings()))
+    serve(OrchestratorSettings, describe)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str]) -> int:
         from order import place  # noqa: PLC0415
 
         return place.main(arguments[1:], describe, limits_of)
-    serve(describe(OrderSettings()))
+    serve(OrderSettings, describe)
     return 0
 
 

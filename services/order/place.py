@@ -21,6 +21,7 @@ from saga import contract
 from saga.contract import Mode
 from sagakit.shell import logs
 from sagakit.shell.run import ServiceSpec, open_runtime
+from sagakit.shell.settings import Misconfigured, read
 
 ACKNOWLEDGE_SECONDS: Final = 15.0
 COUNT_MAX: Final = 10_000
@@ -38,7 +39,11 @@ def main(
     if not 1 <= options.count <= COUNT_MAX:
         sys.stderr.write(f"--count is {options.count}, must be 1..{COUNT_MAX}\n")
         return USAGE
-    settings = OrderSettings()
+    try:
+        settings = read(OrderSettings)
+    except Misconfigured as error:
+        sys.stderr.write(f"error: {error}\n")
+        return USAGE
     # Whoever places wants to read what was placed: warnings only, and those on stderr.
     logs.configure("order", "text", "WARNING")
     draft = Draft(

@@ -28,7 +28,7 @@ def describe(settings: PaymentSettings) -> ServiceSpec:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    serve(describe(PaymentSettings()))
+    serve(PaymentSettings, describe)
 
 
 if __name__ == "__main__":

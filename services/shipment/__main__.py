@@ -26,7 +26,7 @@ def describe(settings: ShipmentSettings) -> ServiceSpec:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    serve(describe(ShipmentSettings()))
+    serve(ShipmentSettings, describe)
 
 
 if __name__ == "__main__":

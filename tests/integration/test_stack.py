@@ -263,7 +263,7 @@ def test_kill_9_of_the_owner_in_the_middle_of_a_start_leaves_no_folder(tmp_path:
         env={**os.environ, "PYTHONPATH": str(ROOT / "services")},
     )
     with owner:
-        until(lambda: (folder / "in" / "file").exists())
+        until((folder / "in" / "file").exists)
         (tool,) = [p for p in psutil.Process(owner.pid).children() if p.name() == "sh"]
         owner.kill()
     until(lambda: not tool.is_running())

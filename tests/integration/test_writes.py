@@ -26,9 +26,9 @@ async def pool(admin_url: str) -> AsyncIterator[Pool]:
     inside = await asyncpg.connect(f"{admin_url.rpartition('/')[0]}/{prefix}shipment")
     await inside.execute(
         "CREATE TABLE shelf (name text PRIMARY KEY, cups int); INSERT INTO shelf VALUES ('a', 3);"
-        "CREATE TABLE notes (note text PRIMARY KEY);"
-        f"GRANT ALL ON shelf, notes TO {prefix}shipment"
+        "CREATE TABLE notes (note text PRIMARY KEY)"
     )
+    await inside.execute(f"GRANT ALL ON shelf, notes TO {prefix}shipment")
     await inside.close()
     pool = await create_pool(urls["shipment"])
     yield pool

@@ -5,7 +5,7 @@ It must know nothing of sagas: topics, services and schemas come in as arguments
 
 from brewsaga.stack.config import KafkaChoice, StackConfig, StackError, cache_dir
 from brewsaga.stack.databases import drop_databases, ensure_databases, migrate
-from brewsaga.stack.stack import Stack, running
+from brewsaga.stack.stack import Stack, announced, running
 from brewsaga.stack.topics import ensure_topics, forget_topics, is_embedded
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Stack",
     "StackConfig",
     "StackError",
+    "announced",
     "cache_dir",
     "drop_databases",
     "ensure_databases",

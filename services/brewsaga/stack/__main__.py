@@ -9,21 +9,15 @@ import sys
 from pathlib import Path
 
 from brewsaga.stack import jars, supervisor
-from brewsaga.stack.config import (
-    DEFAULT_DATA_FOLDER,
-    MAKE_UP_KAFKA_PORT,
-    MAKE_UP_POSTGRES_PORT,
-    StackConfig,
-    StackError,
-)
+from brewsaga.stack.config import StackConfig, StackError, data_folder, make_up_ports
 
 NOT_RUNNING = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; its exit code."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         return int(options.run(options))
     except StackError as error:
         print(error, file=sys.stderr)
@@ -32,10 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m brewsaga.stack", description=__doc__)
+    kafka_port, postgres_port = make_up_ports()
     commands = parser.add_subparsers(required=True, metavar="up|down|status|env|wipe|pin")
     up = commands.add_parser("up", help="start what does not run, in the background")
-    up.add_argument("--postgres-port", type=int, default=MAKE_UP_POSTGRES_PORT)
-    up.add_argument("--kafka-port", type=int, default=MAKE_UP_KAFKA_PORT)
+    up.add_argument("--postgres-port", type=int, default=postgres_port)
+    up.add_argument("--kafka-port", type=int, default=kafka_port)
     up.add_argument("--brokers", type=int, choices=(1, 3), default=1)
     up.set_defaults(run=_up)
     down = commands.add_parser("down", help="end everything; the data stay")
@@ -47,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     wipe = commands.add_parser("wipe", help="end everything and remove the data")
     wipe.set_defaults(run=_wipe)
     for command in (up, down, status, env, wipe):
-        command.add_argument("--data", type=Path, default=Path(DEFAULT_DATA_FOLDER))
+        command.add_argument("--data", type=Path, default=data_folder())
     pin = commands.add_parser("pin", help="resolve Kafka's jars anew and write their lock file")
     pin.set_defaults(run=_pin)
     supervise = commands.add_parser("supervise")

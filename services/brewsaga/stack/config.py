@@ -1,7 +1,6 @@
 """What a stack is asked to be: addresses, folders and choices, without a word on how they are met.
 
-This module reads the environment (in `StackConfig.from_environment` alone) and must not know of
-processes.
+This module reads the environment and must not know of processes.
 """
 
 import os
@@ -10,6 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+POSTGRES_PORT_VARIABLE = "BREWSAGA_POSTGRES_PORT"
+KAFKA_PORT_VARIABLE = "BREWSAGA_KAFKA_PORT"
+DATA_FOLDER_VARIABLE = "BREWSAGA_DATA"
 MAKE_UP_POSTGRES_PORT = 15435  # the contract's port of the local Postgres
 MAKE_UP_KAFKA_PORT = 19092
 ANY_FREE_PORT = 0
@@ -45,6 +47,28 @@ def cache_dir() -> Path:
     """The folder for what is downloaded once: BREWSAGA_CACHE, else ~/.cache/brewsaga."""
     named = os.environ.get("BREWSAGA_CACHE")
     return Path(named) if named else Path.home() / ".cache" / "brewsaga"
+
+
+def data_folder() -> Path:
+    """The folder of `make up` and of all that runs on it: BREWSAGA_DATA, else .brewsaga here."""
+    return Path(os.environ.get(DATA_FOLDER_VARIABLE) or DEFAULT_DATA_FOLDER)
+
+
+def make_up_ports() -> tuple[int, int]:
+    """Kafka's port and Postgres' of `make up`: BREWSAGA_KAFKA_PORT, BREWSAGA_POSTGRES_PORT, else
+    the contract's. Raises StackError.
+    """
+    return (
+        _port(KAFKA_PORT_VARIABLE, MAKE_UP_KAFKA_PORT),
+        _port(POSTGRES_PORT_VARIABLE, MAKE_UP_POSTGRES_PORT),
+    )
+
+
+def _port(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise StackError(f"{variable} is {text!r}, must be 0 (any free) to {HIGHEST_PORT}")
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 """
 
 import fcntl
+import os
 import shutil
 import signal
 import tempfile
@@ -22,8 +23,9 @@ from brewsaga.stack.jars import JarsUnavailableError, jars_folder
 from brewsaga.stack.java import OLDEST_JAVA, find_java
 from brewsaga.stack.kafka import RealKafka
 from brewsaga.stack.postgres import ExternalPostgres, LocalPostgres
-from brewsaga.stack.processes import POLL_SECONDS, Guard, Server
+from brewsaga.stack.processes import POLL_SECONDS, Guard, Identity, Server
 from brewsaga.stack.progress import tell
+from brewsaga.stack.state import StackState, remove_state, write_state
 
 LOCK_FILE = "owner.lock"
 DISCARD_PATIENCE_SECONDS = 5.0
@@ -185,6 +187,26 @@ def running(config: StackConfig | None = None, *, keep: bool = True) -> Iterator
                 shutil.rmtree(folder, ignore_errors=True)
             else:
                 stack.stop()
+
+
+@contextmanager
+def announced(stack: Stack) -> Iterator[None]:
+    """For the length of a block others find this process's stack as they find that of `up`."""
+    identities = {name: server.identity for name, server in stack.servers().items()}
+    state = StackState(
+        Identity.of(os.getpid()),
+        stack.guard.identity,
+        identities,
+        ready=True,
+        bootstrap=stack.kafka.bootstrap,
+        postgres_admin_url=stack.postgres.admin_url,
+        description=stack.describe(),
+    )
+    write_state(stack.folder, state)
+    try:
+        yield
+    finally:
+        remove_state(stack.folder)
 
 
 @contextmanager

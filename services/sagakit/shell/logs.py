@@ -43,23 +43,26 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """One line for a person, the fields at the end."""
+    """One line for a person, the fields at the end; what has parts of its own is for machines."""
+
+    default_msec_format = "%s.%03d"
 
     def format(self, record: logging.LogRecord) -> str:
         """As `logging` does it, with the fields."""
-        tail = " ".join(f"{name}={value}" for name, value in _fields(record).items())
+        shown = {name: of for name, of in _fields(record).items() if not isinstance(of, dict)}
+        tail = " ".join(f"{name}={value}" for name, value in shown.items())
         return f"{super().format(record)} {tail}".rstrip()
 
 
 def configure(service: str, log_format: Literal["json", "text"], level: str = "INFO") -> None:
     """Send everything to stderr (stdout is for data). Called once, by the process's entry point."""
     handler = logging.StreamHandler(sys.stderr)
-    text = TextFormatter("%(asctime)s %(levelname)-7s %(name)s %(message)s")
+    text = TextFormatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
     handler.setFormatter(JsonFormatter(service) if log_format == "json" else text)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for talkative in ("asyncio", "uvicorn.access", "httpx", "httpcore"):
+    for talkative in ("asyncio", "uvicorn", "httpx", "httpcore"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     # A traceback a second while the database is away; the loop says it once.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)

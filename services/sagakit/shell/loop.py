@@ -351,7 +351,7 @@ class Worker(Generic[M]):
             labels = (service, topic, "ok")
             observe("message_processing_seconds", labels, seconds)
             observe("message_transit_seconds", labels, max(0.0, now - seconds - sent_at))
-        log.info(
+        log.debug(
             "batch of %d in %.1f ms",
             len(batch.records),
             seconds * 1_000,

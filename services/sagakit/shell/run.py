@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -32,7 +33,7 @@ from sagakit.shell.ports import Due, Handler
 from sagakit.shell.publisher import Publisher
 from sagakit.shell.resay import Resayer
 from sagakit.shell.runtime import Runtime
-from sagakit.shell.settings import KitSettings, masked
+from sagakit.shell.settings import KitSettings, Misconfigured, Settings, masked, read, told
 from sagakit.shell.sweeper import Sweeper
 
 FLUSH_SECONDS: Final = 5.0
@@ -88,16 +89,21 @@ class Running:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
-def serve(spec: ServiceSpec) -> None:
+def serve(kind: type[Settings], describe: Callable[[Settings], ServiceSpec]) -> None:
     """The entry of a service's process.
 
-    Logging, the settings that count, then run until SIGTERM or SIGINT.
+    The settings, logging, then run until SIGTERM or SIGINT. What cannot be served as it was told
+    ends the process with a line that says why, and no trace.
     """
-    logs.configure(spec.service, spec.settings.log_format, spec.settings.log_level)
-    gc.freeze()
-    gc.set_threshold(GARBAGE_THRESHOLD)
     try:
+        spec = describe(read(kind))
+        logs.configure(spec.service, spec.settings.log_format, spec.settings.log_level)
+        gc.freeze()
+        gc.set_threshold(GARBAGE_THRESHOLD)
         uvloop.run(run_service(spec))
+    except Misconfigured as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(WRONG_SETTING)
     except TokenFileError as error:
         log.critical("%s", error)
         sys.exit(WRONG_SETTING)
@@ -107,7 +113,7 @@ def serve(spec: ServiceSpec) -> None:
 async def open_runtime(spec: ServiceSpec) -> AsyncIterator[Runtime]:
     """Pool and producer without a consumer; what is published is flushed at the end."""
     settings = spec.settings
-    log.info("settings", extra={"fields": {"settings": masked(settings)}})
+    log.info("started with %s", told(settings), extra={"fields": {"settings": masked(settings)}})
     pool = await database.create_pool(
         settings.database_url,
         name=spec.service,
@@ -232,6 +238,12 @@ async def _supervise(task: Task, runtime: Runtime) -> None:
 # ---------------------------------------------------------------- what listens
 
 
+def _cannot_listen(variable: str, host: str, port: int, error: OSError) -> Misconfigured:
+    return Misconfigured(
+        f"{variable}: cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}"
+    )
+
+
 @asynccontextmanager
 async def _health(running: Running) -> AsyncIterator[None]:
     """Groups do not count for the readiness of a service with an API.
@@ -257,7 +269,11 @@ async def _health(running: Running) -> AsyncIterator[None]:
         return {"database": found["database"], "groups": found["groups"]}
 
     health = running.health = HealthServer(runtime.metrics.registry, live, ready, started)
-    server = await health.start(runtime.settings.http_host, runtime.settings.metrics_port)
+    host, port = runtime.settings.http_host, runtime.settings.metrics_port
+    try:
+        server = await health.start(host, port)
+    except OSError as error:
+        raise _cannot_listen("METRICS_PORT", host, port, error) from error
     log.info("health and metrics on port %d", health.port)
     try:
         yield
@@ -286,7 +302,11 @@ async def _http(running: Running, token: SecretStr | None) -> AsyncIterator[None
     settings = running.runtime.settings
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind((settings.http_host, settings.http_port))
+    try:
+        listening.bind((settings.http_host, settings.http_port))
+    except OSError as error:
+        listening.close()
+        raise _cannot_listen("HTTP_PORT", settings.http_host, settings.http_port, error) from error
     running.http_port = listening.getsockname()[1]
     config = uvicorn.Config(
         running.parts.app(token),

@@ -11,6 +11,7 @@ An API, a batch or a refill writes its rows and what is to be said in one transa
 The outbox rows are written before COMMIT and published from memory after it.
 """
 
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -75,6 +76,10 @@ class Runtime:
 
     def publish_soon(self, rows: Sequence[OutboxRow]) -> None:
         """Publish from memory, after COMMIT. What fails is left to the sweeper."""
+        if self.settings.print_said:
+            for row in rows:
+                sys.stdout.write(f"SAID saga={row.key} topic={row.topic}\n")
+            sys.stdout.flush()
         self.publisher.publish(rows)
 
     async def flush(self, timeout_seconds: float) -> bool:

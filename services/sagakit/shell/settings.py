@@ -6,10 +6,10 @@ A service subclasses `KitSettings` and adds its own fields. This module knows no
 nothing.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MASK = "***"
@@ -24,6 +24,10 @@ _MODES: dict[str, Literal["choreo", "orch", "both"]] = {
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Misconfigured(Exception):  # noqa: N818 - what happened, as in `Refused` and `Conflict`
+    """What was told from outside cannot be served; the text says what to set."""
 
 
 class KitSettings(BaseSettings):
@@ -85,6 +89,8 @@ class KitSettings(BaseSettings):
 
     outbox_keep: bool = False
     """Keep acknowledged outbox rows (audits and tests only: the table grows for ever)."""
+    print_said: bool = False
+    """Print a line on stdout for each message that is said: for terminals that people watch."""
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     api_token_file: str | None = None
@@ -109,6 +115,36 @@ class KitSettings(BaseSettings):
     def modes(self) -> tuple[str, ...]:
         """The modes this process serves, in the short form."""
         return ("choreo", "orch") if self.mode == "both" else (self.mode,)
+
+
+Settings = TypeVar("Settings", bound=KitSettings)
+
+
+def read(kind: type[Settings]) -> Settings:
+    """A service's settings from the environment.
+
+    Raises Misconfigured, which names each variable and its bound and no value: one may be secret.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        found = (f"{_variable(one['loc'])}: {_said(one['msg'])}" for one in error.errors())
+        raise Misconfigured("; ".join(found)) from error
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in place).upper()
+
+
+def _said(message: str) -> str:
+    """A check of our own says its sentence; pydantic puts its kind before it."""
+    return message.removeprefix("Value error, ")
+
+
+def told(settings: KitSettings) -> str:
+    """What was told from outside, in one line for people; passwords are masked."""
+    values = masked(settings)
+    return " ".join(f"{name}={values[name]}" for name in sorted(settings.model_fields_set))
 
 
 def masked(settings: KitSettings) -> dict[str, object]:
