@@ -8,7 +8,6 @@ CREATE TABLE outbox (
     type            text NOT NULL,                        -- the protobuf message's name
     payload         bytea NOT NULL,
     causation_id    text,                                 -- ce_id of the message that caused this one
-    traceparent     text,
     publish_at      timestamptz NOT NULL DEFAULT now(),   -- later than created_at only for an injected delay
     created_at      timestamptz NOT NULL DEFAULT now(),
     acknowledged_at timestamptz                           -- set only where OUTBOX_KEEP is on; else the row is deleted

@@ -19,6 +19,7 @@ from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
 from sagakit.core.chance import Odds
 from sagakit.core.participant import Ask, Heard, Outcome, Row
+from sagakit.shell.lines import insertion, write_lines
 from sagakit.shell.ports import Connection, Write
 from sagakit.shell.rows import Shape
 
@@ -28,13 +29,18 @@ _RESERVED: Final = """
     SELECT saga_id, ingredient, units FROM stock_moves
     WHERE kind = 'reserve' AND saga_id = ANY($1::text[])"""
 _STOCK: Final = "SELECT ingredient, available FROM stock WHERE ingredient = ANY($1::text[])"
-_MOVE: Final = """
-    INSERT INTO stock_moves (saga_id, kind, ingredient, units)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])"""
+_MOVED: Final = (
+    ("saga_id", "text"),
+    ("kind", "text"),
+    ("ingredient", "text"),
+    ("units", "bigint"),
+)
+_MOVE: Final = insertion("stock_moves", _MOVED)
+_TAKEN: Final = (("ingredient", "text"), ("taken", "bigint"))
 _TAKE: Final = """
-    UPDATE stock AS s SET available = s.available - t.taken, reserved = s.reserved + t.taken
-    FROM unnest($1::text[], $2::bigint[]) AS t(ingredient, taken)
-    WHERE s.ingredient = t.ingredient AND s.available >= t.taken"""
+    UPDATE stock AS s
+    SET available = s.available - line.taken, reserved = s.reserved + line.taken
+    FROM {lines} WHERE s.ingredient = line.ingredient AND s.available >= line.taken"""
 _REFILL: Final = """
     WITH moved AS (
         INSERT INTO stock_moves (saga_id, kind, ingredient, units) VALUES ($1, 'refill', $2, $3)
@@ -83,12 +89,8 @@ class InventoryStore:
         taken: defaultdict[str, int] = defaultdict(int)
         for _, kind, ingredient, units in lines:
             taken[ingredient] += units if kind == Kind.RESERVE else -units
-        columns = [list(column) for column in zip(*lines, strict=True)]
         stock = sorted(taken.items())
-        return [
-            Write(_MOVE, columns, len(lines)),
-            Write(_TAKE, [list(column) for column in zip(*stock, strict=True)], len(stock)),
-        ]
+        return [*write_lines(_MOVE, _MOVED, lines), *write_lines(_TAKE, _TAKEN, stock)]
 
     async def _reserved(self, connection: Connection, saga_ids: Sequence[str]) -> dict[str, Units]:
         reserved: defaultdict[str, dict[str, int]] = defaultdict(dict)

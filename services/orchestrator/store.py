@@ -16,6 +16,7 @@ from orchestrator.domain import REFERENCE_NAMES, Entry, Saga
 from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
 from sagakit.core.steps import DONE, Status
+from sagakit.shell.lines import insertion, names, write_lines
 from sagakit.shell.ports import Connection, Write
 
 _KEPT: Final = (("saga_id", "text"), *TERMS_COLUMNS, ("created_at", "timestamptz"))
@@ -48,31 +49,19 @@ _ENTRY: Final = (
 )
 
 
-def _names(columns: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(name for name, _ in columns)
-
-
-def _arrays(columns: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(f"${place}::{kind}[]" for place, (_, kind) in enumerate(columns, start=1))
-
-
+_WRITTEN: Final = (*_KEPT, *_MOVING)
 _UPDATED: Final = (("saga_id", "text"), ("loaded", "integer"), *_MOVING)
 
 # The names come from the constants above and no value does: every value is a parameter.
 _LOAD: Final = f"""
-    SELECT clock_timestamp() AS clock, {_names((*_KEPT, *_MOVING))}
+    SELECT clock_timestamp() AS clock, {names(_WRITTEN)}
     FROM (VALUES (1)) AS always LEFT JOIN saga_state ON saga_id = ANY($1::text[])"""  # noqa: S608
-_INSERT: Final = f"""
-    INSERT INTO saga_state ({_names((*_KEPT, *_MOVING))})
-    SELECT * FROM unnest({_arrays((*_KEPT, *_MOVING))})"""  # noqa: S608
-_ASSIGNED: Final = ", ".join(f"{name} = decided.{name}" for name, _ in _MOVING)
+_INSERT: Final = insertion("saga_state", _WRITTEN)
+_ASSIGNED: Final = ", ".join(f"{name} = line.{name}" for name, _ in _MOVING)
 _UPDATE: Final = f"""
-    UPDATE saga_state AS stored SET {_ASSIGNED}
-    FROM unnest({_arrays(_UPDATED)}) AS decided ({_names(_UPDATED)})
-    WHERE stored.saga_id = decided.saga_id AND stored.version = decided.loaded"""  # noqa: S608
-_REMEMBER: Final = f"""
-    INSERT INTO saga_history ({_names(_ENTRY)})
-    SELECT * FROM unnest({_arrays(_ENTRY)})"""  # noqa: S608
+    UPDATE saga_state AS stored SET {_ASSIGNED} FROM {{lines}}
+    WHERE stored.saga_id = line.saga_id AND stored.version = line.loaded"""  # noqa: S608
+_REMEMBER: Final = insertion("saga_history", _ENTRY)
 
 _ENTERED: Final = """
     SELECT saga_id, max(created_at) FROM saga_history
@@ -88,7 +77,7 @@ _SAY_AGAIN: Final = f"""
             secs => least($3::float8, $2::float8 * 2 ^ least(said, 30))
                 * (0.75 + 0.25 * random()))
     FROM due WHERE saga_id = due_id
-    RETURNING {_names((*_KEPT, *_MOVING))}"""  # noqa: S608
+    RETURNING {names(_WRITTEN)}"""  # noqa: S608
 _SAY_SOON: Final = """
     UPDATE saga_state SET said = 0, say_again_at = clock_timestamp()
         + make_interval(secs => $1::float8 * random())
@@ -141,9 +130,9 @@ def writes(changes: Changes) -> list[Write]:
         for e in changes.entries
     ]
     return [
-        Write(sql, [list(column) for column in zip(*lines, strict=True)], len(lines))
-        for sql, lines in ((_INSERT, new), (_UPDATE, known), (_REMEMBER, entries))
-        if lines
+        *write_lines(_INSERT, _WRITTEN, new),
+        *write_lines(_UPDATE, _UPDATED, known),
+        *write_lines(_REMEMBER, _ENTRY, entries),
     ]
 
 

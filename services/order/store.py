@@ -12,6 +12,7 @@ from typing import Any, Final
 from order.domain import Heard, Standing, Status
 from saga.contract import Outcome
 from saga.terms import Terms
+from sagakit.shell.lines import write_lines
 from sagakit.shell.ports import Connection, Write
 
 
@@ -72,13 +73,21 @@ async def earlier_events(connection: Connection, saga_ids: Iterable[str]) -> dic
     return found
 
 
+_DRAWN: Final = (
+    ("saga_id", "text"),
+    ("event", "text"),
+    ("reference", "text"),
+    ("reason", "text"),
+    ("occurred_at", "timestamptz"),
+    ("repeats", "integer"),
+    ("place", "integer"),
+)
+_AGAIN: Final = "count(*) FILTER (WHERE again)"
 _DRAW: Final = """
 INSERT INTO order_events AS known
   (saga_id, event, reference, reason, occurred_at, repeats, heard_at)
-SELECT n.saga_id, n.event, n.reference, n.reason, n.occurred_at, n.repeats,
-  statement_timestamp() + n.position * interval '1 microsecond'
-FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::int[], $7::int[])
-  AS n(saga_id, event, reference, reason, occurred_at, repeats, position)
+SELECT saga_id, event, reference, reason, occurred_at, repeats,
+  statement_timestamp() + place * interval '1 microsecond' FROM {lines}
 ON CONFLICT (saga_id, event) DO UPDATE SET repeats = known.repeats + excluded.repeats + 1
 """
 
@@ -90,34 +99,39 @@ def drawing(events: dict[tuple[str, str], list[Any]]) -> list[Write]:
     Sorted, because two processes that write the same sagas in different order would deadlock; the
     time of hearing keeps the order of the batch, a microsecond apart.
     """
-    if not events:
-        return []
-    positions = {key: position for position, key in enumerate(events)}
-    keys = sorted(events)
-    heards: list[Heard] = [events[key][0] for key in keys]
-    columns = (
-        [key[0] for key in keys],
-        [key[1] for key in keys],
-        [heard.reference for heard in heards],
-        [heard.reason for heard in heards],
-        [heard.occurred_at for heard in heards],
-        [events[key][1] - 1 for key in keys],
-        [positions[key] for key in keys],
+    lines = sorted(
+        (saga_id, event, place, times - 1, heard)
+        for place, ((saga_id, event), (heard, times)) in enumerate(events.items())
     )
+    drawn = [
+        (saga_id, event, heard.reference, heard.reason, heard.occurred_at, repeats, place)
+        for saga_id, event, place, repeats, heard in lines
+    ]
     return [
-        Write(_DRAW, columns, None, "xmax <> 0 AS again", "count(*) FILTER (WHERE again)"),
+        one._replace(rows=None, returning="xmax <> 0 AS again", measure=_AGAIN)
+        for one in write_lines(_DRAW, _DRAWN, drawn)
     ]
 
 
+_MOVED: Final = (
+    ("saga_id", "text"),
+    ("version", "integer"),
+    ("status", "text"),
+    ("current_step", "text"),
+    ("outcome", "text"),
+    ("failure_reason", "text"),
+    ("cancel_asked", "boolean"),
+    ("silence_seconds", "float8"),
+)
 _MOVE: Final = """
-UPDATE orders AS o SET status = n.status, current_step = n.current_step, outcome = n.outcome,
-  failure_reason = n.failure_reason, cancel_asked = o.cancel_asked OR n.cancel_asked,
-  said = 1, say_again_at = now() + make_interval(secs => $8),
-  ended_at = CASE WHEN n.status <> 'RUNNING' THEN clock_timestamp() END,
+UPDATE orders AS o SET status = line.status, current_step = line.current_step,
+  outcome = line.outcome, failure_reason = line.failure_reason,
+  cancel_asked = o.cancel_asked OR line.cancel_asked,
+  said = 1, say_again_at = now() + make_interval(secs => line.silence_seconds),
+  ended_at = CASE WHEN line.status <> 'RUNNING' THEN clock_timestamp() END,
   updated_at = clock_timestamp(), version = o.version + 1
-FROM UNNEST($1::text[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[])
-  AS n(saga_id, version, status, current_step, outcome, failure_reason, cancel_asked)
-WHERE o.saga_id = n.saga_id AND o.version = n.version AND o.ended_at IS NULL
+FROM {lines}
+WHERE o.saga_id = line.saga_id AND o.version = line.version AND o.ended_at IS NULL
 """
 
 
@@ -126,21 +140,20 @@ def moves(changed: Sequence[tuple[Stored, Standing]], resay_after_seconds: float
 
     What moves has been heard of just now, so saying it again starts anew.
     """
-    if not changed:
-        return []
-    changed = sorted(changed, key=lambda pair: pair[0].saga_id)
-    standings = [standing for _, standing in changed]
-    values = (
-        [stored.saga_id for stored, _ in changed],
-        [stored.version for stored, _ in changed],
-        [standing.status.value for standing in standings],
-        [standing.current_step for standing in standings],
-        [standing.outcome and standing.outcome.value for standing in standings],
-        [standing.failure_reason for standing in standings],
-        [standing.cancel_asked for standing in standings],
-        resay_after_seconds,
-    )
-    return [Write(_MOVE, values, len(changed))]
+    lines = [
+        (
+            stored.saga_id,
+            stored.version,
+            standing.status.value,
+            standing.current_step,
+            standing.outcome and standing.outcome.value,
+            standing.failure_reason,
+            standing.cancel_asked,
+            resay_after_seconds,
+        )
+        for stored, standing in sorted(changed, key=lambda pair: pair[0].saga_id)
+    ]
+    return write_lines(_MOVE, _MOVED, lines)
 
 
 _TIMELINES: Final = """

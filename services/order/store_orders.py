@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from order.domain import JUST_PLACED, Standing
 from order.wire import Saying
+from saga.columns import TERMS_COLUMNS, terms_values
 from saga.contract import Mode
 from saga.terms import Terms
+from sagakit.shell.lines import write_lines
 from sagakit.shell.ports import Connection, Write
 
 
@@ -39,26 +41,33 @@ class NewOrder:
         return Saying(self.saga_id, self.mode, self.terms, self.occurred_at, cancel)
 
 
+_PLACED: Final = (
+    ("saga_id", "text"),
+    ("mode", "text"),
+    *TERMS_COLUMNS,
+    ("occurred_at", "timestamptz"),
+    ("status", "text"),
+    ("current_step", "text"),
+    ("outcome", "text"),
+    ("failure_reason", "text"),
+    ("cancel_asked", "boolean"),
+    ("adopted", "boolean"),
+    ("batch_id", "text"),
+    ("idempotency_key", "text"),
+    ("request_hash", "bytea"),
+    ("silence_seconds", "float8"),
+)
 _INSERT: Final = """
 INSERT INTO orders (saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline,
   faults, occurred_at,
   status, current_step, outcome, failure_reason, cancel_asked, ended_at,
   adopted, batch_id, idempotency_key, request_hash, created_at, updated_at, say_again_at)
-SELECT n.saga_id, n.mode, n.customer_id, n.amount_cents, n.currency, n.drink, n.quantity,
-  n.deadline, n.faults,
-  n.occurred_at, n.status, n.current_step, n.outcome, n.failure_reason, n.cancel_asked,
-  CASE WHEN n.status <> 'RUNNING' THEN clock_timestamp() END,
-  n.adopted, n.batch_id, n.idempotency_key, n.request_hash, clock_timestamp(), clock_timestamp(),
-  now() + make_interval(secs => $20)
-FROM UNNEST($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bigint[],
-  $8::timestamptz[],
-  $9::text[], $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[],
-  $16::bool[],
-  $17::text[], $18::text[], $19::bytea[])
-  AS n(saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults,
-  occurred_at,
-    status, current_step, outcome, failure_reason, cancel_asked, adopted, batch_id,
-    idempotency_key, request_hash)
+SELECT saga_id, mode, customer_id, amount_cents, currency, drink, quantity, deadline, faults,
+  occurred_at, status, current_step, outcome, failure_reason, cancel_asked,
+  CASE WHEN status <> 'RUNNING' THEN clock_timestamp() END,
+  adopted, batch_id, idempotency_key, request_hash, clock_timestamp(), clock_timestamp(),
+  now() + make_interval(secs => silence_seconds)
+FROM {lines}
 ON CONFLICT DO NOTHING
 """
 
@@ -79,34 +88,26 @@ async def insert(
 
 def insertion(orders: Sequence[NewOrder], resay_after_seconds: float) -> list[Write]:
     """Write new orders, all of them or nothing; none for no orders."""
-    if not orders:
-        return []
-    orders = sorted(orders, key=lambda order: order.saga_id)
-    terms = [order.terms for order in orders]
-    standings = [order.standing for order in orders]
-    values = (
-        [order.saga_id for order in orders],
-        [order.mode.value for order in orders],
-        [one.customer_id for one in terms],
-        [one.amount_cents or 0 for one in terms],
-        [one.currency for one in terms],
-        [one.drink for one in terms],
-        [one.quantity for one in terms],
-        [one.deadline for one in terms],
-        [one.faults for one in terms],
-        [order.occurred_at for order in orders],
-        [standing.status.value for standing in standings],
-        [standing.current_step for standing in standings],
-        [standing.outcome and standing.outcome.value for standing in standings],
-        [standing.failure_reason for standing in standings],
-        [standing.cancel_asked for standing in standings],
-        [order.adopted for order in orders],
-        [order.batch_id for order in orders],
-        [order.idempotency_key for order in orders],
-        [order.request_hash for order in orders],
-        resay_after_seconds,
-    )
-    return [Write(_INSERT, values, len(orders))]
+    lines = [
+        (
+            order.saga_id,
+            order.mode.value,
+            *terms_values(order.terms._replace(amount_cents=order.terms.amount_cents or 0)),
+            order.occurred_at,
+            order.standing.status.value,
+            order.standing.current_step,
+            order.standing.outcome and order.standing.outcome.value,
+            order.standing.failure_reason,
+            order.standing.cancel_asked,
+            order.adopted,
+            order.batch_id,
+            order.idempotency_key,
+            order.request_hash,
+            resay_after_seconds,
+        )
+        for order in sorted(orders, key=lambda order: order.saga_id)
+    ]
+    return write_lines(_INSERT, _PLACED, lines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,20 @@ from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
 from sagakit.core.chance import Odds
 from sagakit.core.participant import Heard, Row
+from sagakit.shell.lines import insertion, write_lines
 from sagakit.shell.ports import Connection, Write
 from sagakit.shell.rows import Shape
 
 SHAPE: Final = Shape("payments", "payment_id", TERMS_COLUMNS, terms_values, Terms)
 
-_INSERT_ENTRIES: Final = """
-    INSERT INTO ledger (saga_id, kind, account, amount_cents, currency)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[])"""
+_ENTRY: Final = (
+    ("saga_id", "text"),
+    ("kind", "text"),
+    ("account", "text"),
+    ("amount_cents", "bigint"),
+    ("currency", "text"),
+)
+_INSERT_ENTRIES: Final = insertion("ledger", _ENTRY)
 
 
 class PaymentStore:
@@ -46,5 +52,4 @@ class PaymentStore:
             for movement in effects
             for account, cents in movement.entries()
         )
-        columns = [list(column) for column in zip(*lines, strict=True)]
-        return [Write(_INSERT_ENTRIES, columns, len(lines))]
+        return write_lines(_INSERT_ENTRIES, _ENTRY, lines)

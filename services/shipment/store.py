@@ -11,6 +11,7 @@ from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
 from sagakit.core.chance import Odds
 from sagakit.core.participant import Ask, Heard, Row
+from sagakit.shell.lines import insertion, write_lines
 from sagakit.shell.ports import Connection, Write
 from sagakit.shell.rows import Shape
 from shipment.domain import Assignment, Dispatcher
@@ -18,8 +19,8 @@ from shipment.domain import Assignment, Dispatcher
 SHAPE: Final = Shape("shipments", "shipment_id", TERMS_COLUMNS, terms_values, Terms)
 
 _ON_DUTY: Final = "SELECT courier_id FROM couriers WHERE on_duty ORDER BY courier_id"
-_ASSIGN: Final = """
-    INSERT INTO assignments (saga_id, courier_id) SELECT * FROM unnest($1::text[], $2::text[])"""
+_ASSIGNMENT: Final = (("saga_id", "text"), ("courier_id", "text"))
+_ASSIGN: Final = insertion("assignments", _ASSIGNMENT)
 
 
 class ShipmentStore:
@@ -45,5 +46,4 @@ class ShipmentStore:
     def writes(self, effects: Sequence[Assignment]) -> list[Write]:
         """One row a saga, ordered by saga; the key refuses a second courier for a saga."""
         lines = sorted((effect.saga_id, effect.courier_id) for effect in effects)
-        columns = [list(column) for column in zip(*lines, strict=True)]
-        return [Write(_ASSIGN, columns, len(lines))]
+        return write_lines(_ASSIGN, _ASSIGNMENT, lines)

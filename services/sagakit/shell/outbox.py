@@ -12,17 +12,23 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from sagakit.shell.lines import write_lines
 from sagakit.shell.ports import Outgoing, Write
 
 _UUID_LENGTH: Final = 36
 
+_COLUMNS: Final = (
+    ("id", "uuid"),
+    ("topic", "text"),
+    ("key", "text"),
+    ("type", "text"),
+    ("payload", "bytea"),
+    ("causation_id", "text"),
+    ("publish_at", "timestamptz"),
+)
 _INSERT: Final = """
-INSERT INTO outbox
-    (id, aggregatetype, aggregateid, type, payload, causation_id, traceparent, publish_at)
-SELECT id, topic, key, type, payload, causation_id, traceparent, coalesce(publish_at, now())
-  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[],
-              $8::timestamptz[])
-    AS said (id, topic, key, type, payload, causation_id, traceparent, publish_at)
+INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, causation_id, publish_at)
+SELECT id, topic, key, type, payload, causation_id, coalesce(publish_at, now()) FROM {lines}
 """
 _DELETE: Final = "DELETE FROM outbox WHERE id = ANY($1::uuid[])"
 _KEEP: Final = """
@@ -42,8 +48,12 @@ class OutboxRow(NamedTuple):
     type: str
     payload: bytes
     causation_id: str | None
-    traceparent: str
     publish_at: datetime | None
+
+    @property
+    def traceparent(self) -> str:
+        """The message's place in its saga's trace, the same each time it is published."""
+        return f"00-{trace_id(self.key)}-{self.id[-16:].replace('-', '0')}-01"
 
 
 def message_ids(count: int) -> list[str]:
@@ -82,10 +92,7 @@ def clean(text: str) -> str:
 
 
 def rows_of(outgoing: Sequence[Outgoing], prefix: str) -> list[OutboxRow]:
-    """Outbox rows for what is to be said.
-
-    Each with an id, its topic's full name and its place in the saga's trace.
-    """
+    """Outbox rows for what is to be said, each with an id and its topic's full name."""
     return [
         OutboxRow(
             row_id,
@@ -94,7 +101,6 @@ def rows_of(outgoing: Sequence[Outgoing], prefix: str) -> list[OutboxRow]:
             one.type,
             one.payload,
             one.causation_id,
-            f"00-{trace_id(one.key)}-{row_id[-16:].replace('-', '0')}-01",
             one.publish_at,
         )
         for row_id, one in zip(message_ids(len(outgoing)), outgoing, strict=True)
@@ -103,8 +109,7 @@ def rows_of(outgoing: Sequence[Outgoing], prefix: str) -> list[OutboxRow]:
 
 def insertion(rows: Sequence[OutboxRow]) -> list[Write]:
     """Write rows, in the transaction of the state that they say; none for no rows."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return [Write(_INSERT, columns, len(rows))] if rows else []
+    return write_lines(_INSERT, _COLUMNS, rows)
 
 
 def settlement(ids: Iterable[str], *, keep: bool) -> list[Write]:

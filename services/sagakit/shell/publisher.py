@@ -194,8 +194,7 @@ class Publisher:
         ]
         if row.causation_id:
             headers.append(("ce_causationid", row.causation_id.encode()))
-        if row.traceparent:
-            headers.append(("traceparent", row.traceparent.encode()))
+        headers.append(("traceparent", row.traceparent.encode()))
         return headers
 
     # ------------------------------------------------------------ what Kafka answers

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 import asyncpg
 
 from sagakit.core.participant import Outcome, Row
+from sagakit.shell.lines import Columns, insertion, write_lines
 from sagakit.shell.ports import Connection, Write
 
 T = TypeVar("T")
@@ -20,6 +21,16 @@ BACKOFF_DOUBLINGS_MAX: Final = 16
 """An exponent beyond this changes nothing, since the backoff is capped; it only makes numbers long.
 """
 
+_UPDATED: Final = (
+    ("saga_id", "text"),
+    ("version", "integer"),
+    ("outcome", "text"),
+    ("reason", "text"),
+    ("attempts", "integer"),
+    ("parked", "boolean"),
+    ("next_attempt_at", "timestamptz"),
+    ("occurred_at", "timestamptz"),
+)
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 
 
@@ -57,6 +68,7 @@ class RowTable(Generic[T]):
     def __init__(self, shape: Shape[T], backoff: Backoff) -> None:
         self._shape = shape
         self._backoff = backoff
+        self._inserted_columns = _inserted_columns(shape)
         self._select, self._insert, self._update, self._claim, self._reset = _statements(shape)
         self._parked = f"SELECT count(*) FROM {shape.table} WHERE outcome = 'OWED' AND parked"  # noqa: S608
 
@@ -80,12 +92,11 @@ class RowTable(Generic[T]):
     def writes(self, changed: Mapping[str, Row[T]], now: datetime) -> list[Write]:
         """Insert what is new and update what is known, guarded by its version."""
         ordered = sorted(changed.values(), key=_saga_id)
-        fresh = [self._inserted(row, now) for row in ordered if row.version == 0]
+        fresh = [self._inserted(row) for row in ordered if row.version == 0]
         known = [self._updated(row, now) for row in ordered if row.version != 0]
         return [
-            Write(sql, [list(column) for column in zip(*lines, strict=True)], len(lines))
-            for sql, lines in ((self._insert, fresh), (self._update, known))
-            if lines
+            *write_lines(self._insert, self._inserted_columns, fresh),
+            *write_lines(self._update, _UPDATED, known),
         ]
 
     async def reset(self, connection: Connection, jitter_seconds: float) -> None:
@@ -97,16 +108,14 @@ class RowTable(Generic[T]):
         found: int = await connection.fetchval(self._parked)
         return found
 
-    def _inserted(self, row: Row[T], now: datetime) -> tuple[Any, ...]:
+    def _inserted(self, row: Row[T]) -> tuple[Any, ...]:
+        """A new row owes nothing, so the table's defaults say the rest."""
         return (
             row.saga_id,
             row.mode,
             row.outcome.value,
             row.reference,
             row.reason,
-            row.attempts,
-            row.parked,
-            self._next_attempt(row, now),
             row.occurred_at,
             *self._shape.terms_values(row.terms),
         )
@@ -150,13 +159,18 @@ def _saga_id(row: Row[Any]) -> str:
     return row.saga_id
 
 
+def _inserted_columns(shape: Shape[Any]) -> Columns:
+    first = ("saga_id", "mode", "outcome", shape.reference, "reason")
+    text = tuple((name, "text") for name in first)
+    return (*text, ("occurred_at", "timestamptz"), *shape.terms_columns)
+
+
 def _statements(shape: Shape[Any]) -> tuple[str, str, str, str, str]:
     """Select, insert, update, claim and reset.
 
     Only names that the service's own code gives are put into the text.
     """
     table, reference = shape.table, shape.reference
-    names = ", ".join(name for name, _ in shape.terms_columns)
     stored = ", ".join(
         f"r.{name}"
         for name in (
@@ -165,26 +179,17 @@ def _statements(shape: Shape[Any]) -> tuple[str, str, str, str, str]:
             *(name for name, _ in shape.terms_columns),
         )
     )
-    types = ["text"] * 5 + ["integer", "boolean", "timestamptz", "timestamptz"]
-    types += [type_name for _, type_name in shape.terms_columns]
-    arrays = ", ".join(f"${number}::{name}[]" for number, name in enumerate(types, 1))
     select = f"""
         SELECT statement_timestamp(), {stored}
         FROM (SELECT 1) AS clock
         LEFT JOIN {table} AS r ON r.saga_id = ANY($1::text[])"""  # noqa: S608
-    insert = f"""
-        INSERT INTO {table} (saga_id, mode, outcome, {reference}, reason, attempts, parked,
-            next_attempt_at, occurred_at, {names})
-        SELECT * FROM unnest({arrays})"""  # noqa: S608
+    insert = insertion(table, _inserted_columns(shape))
     update = f"""
         UPDATE {table} AS r
-        SET outcome = n.outcome, reason = n.reason, attempts = n.attempts, parked = n.parked,
-            next_attempt_at = n.next_attempt_at, occurred_at = n.occurred_at,
-            version = r.version + 1, updated_at = now()
-        FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[],
-            $6::boolean[], $7::timestamptz[], $8::timestamptz[])
-            AS n(saga_id, version, outcome, reason, attempts, parked, next_attempt_at, occurred_at)
-        WHERE r.saga_id = n.saga_id AND r.version = n.version"""  # noqa: S608
+        SET outcome = line.outcome, reason = line.reason, attempts = line.attempts,
+            parked = line.parked, next_attempt_at = line.next_attempt_at,
+            occurred_at = line.occurred_at, version = r.version + 1, updated_at = now()
+        FROM {{lines}} WHERE r.saga_id = line.saga_id AND r.version = line.version"""  # noqa: S608
     claim = f"""
         SELECT statement_timestamp(), {stored} FROM {table} AS r
         WHERE r.outcome = 'OWED' AND NOT r.parked AND r.next_attempt_at <= statement_timestamp()

@@ -27,7 +27,7 @@ IN_FLIGHT_MAX: Final = 5_000
 _LOCK: Final = 0x6F7574626F78
 _TRY_LOCK: Final = "SELECT pg_try_advisory_xact_lock($1)"
 _CHOOSE: Final = """
-SELECT id, aggregatetype, aggregateid, type, payload, causation_id, traceparent
+SELECT id, aggregatetype, aggregateid, type, payload, causation_id
   FROM outbox
  WHERE acknowledged_at IS NULL AND publish_at <= now() - make_interval(secs => $3)
    AND id <> ALL($1::uuid[])
@@ -39,18 +39,6 @@ NULL
 """
 
 log = logging.getLogger(__name__)
-
-
-def _row(  # noqa: PLR0913 - the columns of the choice, in their order
-    row_id: object,
-    topic: str,
-    key: str,
-    kind: str,
-    payload: bytes,
-    causation_id: str | None,
-    traceparent: str | None,
-) -> OutboxRow:
-    return OutboxRow(str(row_id), topic, key, kind, payload, causation_id, traceparent or "", None)
 
 
 class Sweeper:
@@ -105,7 +93,7 @@ class Sweeper:
             found = await connection.fetch(_CHOOSE, alone, SWEEP_ROWS_MAX, OLD_SECONDS)
         if found:
             log.info("publishing %d rows of the outbox again", len(found))
-            runtime.publish_soon([_row(*row) for row in found])
+            runtime.publish_soon([OutboxRow(str(row_id), *rest, None) for row_id, *rest in found])
         return len(found)
 
     async def _count(self) -> None:

@@ -191,5 +191,5 @@ async def test_duplicates_late_events_and_violations_are_counted(tables: Tables)
 def test_what_moves_is_guarded_by_the_version_that_was_loaded() -> None:
     stored = Stored("s-1", "choreo", TERMS, Standing(), 7, 2.5, 1.5)
     (moved,) = store.moves([(stored, Standing(Status.SUCCESS))], 5.0)
-    assert moved.values[:2] == (["s-1"], [7])
+    assert moved.values[:2] == ["s-1", 7]
     assert moved.rows == 1
