@@ -93,7 +93,7 @@ class Sweeper:
             found = await connection.fetch(_CHOOSE, alone, SWEEP_ROWS_MAX, OLD_SECONDS)
         if found:
             log.info("publishing %d rows of the outbox again", len(found))
-            runtime.publish_soon([OutboxRow(str(row_id), *rest, None) for row_id, *rest in found])
+            runtime.publish_soon([OutboxRow._make((str(row[0]), *row[1:], None)) for row in found])
         return len(found)
 
     async def _count(self) -> None:
