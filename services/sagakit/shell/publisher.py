@@ -25,6 +25,10 @@ POLL_EVERY_SECONDS: Final = 0.05
 PROBE_EVERY_SECONDS: Final = 0.5
 PROBE_TIMEOUT_SECONDS: Final = 2.0
 QUEUE_FULL_WAIT_SECONDS: Final = 0.01
+ALONE_ROWS_MAX: Final = 16
+"""So few rows with nothing else under way are sent at once, and not kept for company."""
+ALONE_SECONDS: Final = 0.001
+"""How long that may hold up the loop: a broker beside us has acknowledged them by then."""
 WAITING_ROWS_MAX: Final = 50_000
 """Rows that wait for space in the producer's queue; beyond that they are left to the sweeper."""
 FAILED_PAUSE_SECONDS: Final = 10.0
@@ -137,6 +141,9 @@ class Publisher:
                 self._later(delay_seconds, row)
         self._waiting.extend(at_once)
         self._give()
+        if 0 < self.unacknowledged <= ALONE_ROWS_MAX and self.unacknowledged == len(at_once):
+            # While a flush lasts the client sends without waiting for company.
+            self._producer.flush(ALONE_SECONDS)
 
     def _later(self, delay_seconds: float, row: OutboxRow) -> None:
         def now_due() -> None:

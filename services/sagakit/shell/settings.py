@@ -50,8 +50,9 @@ class KitSettings(BaseSettings):
     library."""
     kafka_fetch_wait_ms: int = Field(default=100, ge=1, le=5_000)
     """How long the broker holds an empty fetch. The embedded one always waits so long: 5 there."""
-    kafka_linger_ms: float = Field(default=1.0, ge=0, le=100)
-    """How long the producer waits for company: 0 is the shortest way of a lone saga, 2 for load."""
+    kafka_linger_ms: float = Field(default=2.0, ge=0, le=100)
+    """How long the producer waits for company. Not while little is under way: then it sends at once.
+    """
     topic_prefix: str = "saga-"
     """Stands before every topic and consumer group."""
     mode: Literal["choreo", "orch", "both"] = "both"
