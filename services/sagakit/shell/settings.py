@@ -51,7 +51,7 @@ class KitSettings(BaseSettings):
     kafka_fetch_wait_ms: int = Field(default=100, ge=1, le=5_000)
     """How long the broker holds an empty fetch. The embedded one always waits so long: 5 there."""
     kafka_linger_ms: float = Field(default=2.0, ge=0, le=100)
-    """How long the producer waits for company. Not while little is under way: then it sends at once.
+    """How long the producer waits for company; while little is under way it sends at once.
     """
     topic_prefix: str = "saga-"
     """Stands before every topic and consumer group."""
