@@ -7,7 +7,6 @@ Used for the five services by the one-machine commands. Knows no service and no 
 import asyncio
 import ctypes
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,17 +18,6 @@ STOP_SECONDS: Final = 10.0
 
 LOG_TAIL_LINES: Final = 15
 _PR_SET_PDEATHSIG: Final = 1
-
-
-def free_port(preferred: int = 0) -> int:
-    """A TCP port of 127.0.0.1 that was free a moment ago, the preferred one if it was."""
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", preferred))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _die_with_parent() -> None:

@@ -16,7 +16,8 @@ from typing import Final
 import httpx
 
 from brewsaga.errors import CommandError
-from brewsaga.processes import Child, free_port, stop
+from brewsaga.processes import Child, stop
+from brewsaga.stack.ports import free_ports, is_free
 from saga import contract
 
 READY_SECONDS: Final = 40.0
@@ -97,11 +98,18 @@ def environment(
 
 
 def choose_places(preferred: Mapping[str, int]) -> dict[str, Places]:
-    """Ports for each service: the preferred one for its API if it is free, else any free one."""
-    return {
-        service: Places(free_port(preferred.get(service, 0)), free_port())
-        for service in contract.DATABASES
-    }
+    """Ports for each service: the preferred one for its API if it is free, else any free one.
+
+    All are different: of two services on one port the second dies, and the first one's health would
+    be taken for its own.
+    """
+    drawn = iter(free_ports(2 * len(contract.DATABASES)))
+    places = {}
+    for service in contract.DATABASES:
+        http_port, metrics_port = next(drawn), next(drawn)
+        wanted = preferred.get(service, 0)
+        places[service] = Places(wanted if wanted and is_free(wanted) else http_port, metrics_port)
+    return places
 
 
 @asynccontextmanager

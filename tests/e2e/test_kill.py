@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
-from brewsaga.stack import Stack, ensure_topics
+from brewsaga.stack import Stack
 from e2e.world import World, count_from_environment, until, world
 from saga import contract
 from saga.contract import Mode
@@ -72,15 +71,8 @@ async def check_all_ended(here: World, saga_ids: Sequence[str], *, topics: bool 
     print({end: list(ends.values()).count(end) for end in sorted(set(ends.values()))})
     assert set(ends.values()) == {"SUCCESS", "FAILED"}
 
-    async def quiet() -> bool:
-        """A saga has ended before its last message is acknowledged; the audit compares both."""
-        for service in contract.DATABASES:
-            query = "SELECT 1 FROM outbox WHERE acknowledged_at IS NULL LIMIT 1"
-            if await here.rows(service, query):
-                return False
-        return True
-
-    await until("every outbox is empty", quiet)
+    # A saga has ended before its last message is acknowledged; the audit compares both.
+    await until("every outbox is empty", here.outboxes_empty)
     report = await here.audit(topics=topics)
     print(report.summary())
     assert report.quiet
@@ -131,19 +123,4 @@ async def test_postgres_is_killed(stack: Stack, tmp_path: Path) -> None:
 
 async def test_all_topics_are_deleted_and_created_again(stack: Stack, tmp_path: Path) -> None:
     """What was said is lost, so the audit judges the stores alone."""
-    await survive(stack, tmp_path, wipe_topics, keep=False)
-
-
-async def wipe_topics(here: World) -> None:
-    """Delete every topic of this world, wait until none is left, and create all of them empty."""
-    names = contract.all_topics(here.prefix)
-    admin = AdminClient({"bootstrap.servers": here.bootstrap, "log_level": 0})
-    for answer in admin.delete_topics(names, operation_timeout=30).values():
-        await asyncio.to_thread(answer.result)
-
-    async def gone() -> bool:
-        known = await asyncio.to_thread(admin.list_topics, timeout=10)
-        return not set(names) & set(known.topics)
-
-    await until("every topic is deleted", gone, 60)
-    await asyncio.to_thread(ensure_topics, here.bootstrap, names, contract.PARTITIONS)
+    await survive(stack, tmp_path, World.wipe_topics, keep=False)

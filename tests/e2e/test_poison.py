@@ -11,10 +11,10 @@ from typing import Any, Final
 import pytest
 
 from brewsaga.stack import Stack
+from e2e.records import has, message
 from e2e.world import World, until, world
 from saga import contract
 from saga.contract import Mode
-from saga.v1 import saga_pb2
 
 KEPT_BYTES: Final = 64 * 1024
 LARGE_BYTES: Final = 2 * 1024 * 1024
@@ -30,18 +30,6 @@ class Bad:
     topic: contract.Topic
     value: bytes | None
     reasons: frozenset[str]
-
-
-def message(topic: contract.Topic, **fields: Any) -> bytes:
-    """A message of the topic's type, with those of the fields that it has."""
-    kind = getattr(saga_pb2, topic.message)
-    known = kind.DESCRIPTOR.fields_by_name
-    body: bytes = kind(**{n: v for n, v in fields.items() if n in known}).SerializeToString()
-    return body
-
-
-def has(topic: contract.Topic, field: str) -> bool:
-    return field in getattr(saga_pb2, topic.message).DESCRIPTOR.fields_by_name
 
 
 def poison(known: dict[Mode, str]) -> Iterator[Bad]:

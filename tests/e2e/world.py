@@ -20,6 +20,7 @@ from typing import Any, Final
 import asyncpg
 import httpx
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 
 from brewsaga.audit import Report, audit
 from brewsaga.processes import Child, stop
@@ -62,6 +63,8 @@ class World:
     urls: Mapping[str, str]
     logs: Path
     extra: Mapping[str, str]
+    detours: dict[str, str] = field(default_factory=dict)
+    """Addresses that a service is given in the place of its database's own."""
     places: dict[str, Places] = field(default_factory=lambda: choose_places({}))
     children: dict[str, Child] = field(default_factory=dict)
 
@@ -74,7 +77,7 @@ class World:
     async def start(self, services: Iterable[str] = contract.DATABASES) -> None:
         """Start those services that do not run, and wait until each is ready."""
         embedded = await asyncio.to_thread(is_embedded, self.bootstrap)
-        backing = Backing(self.bootstrap, self.urls, embedded)
+        backing = Backing(self.bootstrap, {**self.urls, **self.detours}, embedded)
         fresh: list[Child] = []
         for service in services:
             given = environment(service, backing, self.places, self.extra)
@@ -128,6 +131,14 @@ class World:
         orch = await self.rows("orchestrator", query.format("saga_state", ""))
         return Counter(row["step"] for row in [*choreo, *orch])
 
+    async def outboxes_empty(self) -> bool:
+        """Whether Kafka has acknowledged all that was to be said."""
+        for service in contract.DATABASES:
+            query = "SELECT 1 FROM outbox WHERE acknowledged_at IS NULL LIMIT 1"
+            if await self.rows(service, query):
+                return False
+        return True
+
     async def place(self, orders: Sequence[Mapping[str, Any]]) -> list[str]:
         """Place orders through our order service's API; their saga ids."""
         url = self.places["order"].url + "/sagas"
@@ -145,6 +156,7 @@ class World:
         producer = Producer(
             {
                 "bootstrap.servers": self.bootstrap,
+                "partitioner": "murmur2_random",
                 "compression.type": "lz4",
                 "message.max.bytes": PRODUCED_BYTES_MAX,
                 "enable.metrics.push": False,
@@ -176,6 +188,22 @@ class World:
     async def audit(self, *, topics: bool = True) -> Report:
         """The verdict on everything that this scenario stored and said."""
         return await audit(self.urls, self.bootstrap if topics else None, self.prefix)
+
+    # ------------------------------------------------------------ the broker
+
+    async def wipe_topics(self) -> None:
+        """Delete every topic, wait until none is left, and create all of them empty."""
+        names = contract.all_topics(self.prefix)
+        admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        for answer in admin.delete_topics(names, operation_timeout=30).values():
+            await asyncio.to_thread(answer.result)
+
+        async def gone() -> bool:
+            known = await asyncio.to_thread(admin.list_topics, timeout=10)
+            return not set(names) & set(known.topics)
+
+        await until("every topic is deleted", gone, 60)
+        await asyncio.to_thread(ensure_topics, self.bootstrap, names, contract.PARTITIONS)
 
 
 @asynccontextmanager

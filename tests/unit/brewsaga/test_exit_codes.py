@@ -18,7 +18,7 @@ import pytest
 
 from brewsaga.__main__ import main
 from brewsaga.errors import Exit
-from brewsaga.processes import free_port
+from brewsaga.stack.ports import free_ports
 
 SERVICES = Path(__file__).resolve().parents[3] / "services"
 SAGA = "11111111-2222-4333-8444-555555555555"
@@ -121,7 +121,7 @@ def test_a_service_that_does_not_answer_is_named_with_what_starts_it(
     arguments: tuple[str, ...],
     next_step: str,
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{free_ports(1)[0]}"
     given = (*arguments, url) if arguments[-1] == "--url" else arguments
     assert code_of(monkeypatch, given, url) == Exit.ERROR
     assert next_step in capsys.readouterr().err.splitlines()[-1]
