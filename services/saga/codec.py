@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from saga.contract import SAGA_ID_PATTERN
-from saga.terms import Terms
+from saga.terms import NO_TERMS, Terms
 from sagakit.core.deadletters import Poison, Reason
 
 if api_implementation.Type() != "upb":
@@ -100,8 +100,11 @@ def terms_reader(
     """What a message of this type says of the order: those of the terms that it has fields for.
 
     A number that is left out reads as 0. `zero_is_unknown`: it then says nothing of the amount, and
-    can be neither out of bounds nor a contradiction.
+    can be neither out of bounds nor a contradiction. A type that says nothing of the order at all
+    has no terms, so that a participant may hear the end of the chain.
     """
+    if not carries_terms(message_type):
+        return lambda _: NO_TERMS
     has = message_type.DESCRIPTOR.fields_by_name
     has_customer, has_amount, has_currency = (
         name in has for name in ("customer_id", "amount_cents", "currency")

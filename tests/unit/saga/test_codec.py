@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from saga import codec
-from saga.terms import Terms
+from saga.terms import NO_TERMS, Terms
 from saga.v1.saga_pb2 import (
     InventoryAction,
     InventoryReserved,
@@ -18,6 +18,7 @@ from saga.v1.saga_pb2 import (
     PlaceOrder,
     ShipmentAction,
     ShipmentCommand,
+    ShipmentScheduled,
 )
 from sagakit.core.deadletters import Poison, Reason
 
@@ -62,6 +63,10 @@ def test_terms_written_are_read_word_for_word(message_type: type[Any]) -> None:
     lacking = {name: getattr(Terms(), name) for name in Terms._fields if name not in has}
     read = codec.terms_reader(message_type)(message_type.FromString(message.SerializeToString()))
     assert read == full._replace(**lacking)
+
+
+def test_a_message_that_says_nothing_of_the_order_has_no_terms() -> None:
+    assert codec.terms_reader(ShipmentScheduled)(ShipmentScheduled(saga_id="s")) == NO_TERMS
 
 
 @pytest.mark.parametrize(
