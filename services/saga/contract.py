@@ -23,8 +23,6 @@ fields).
 """
 
 SAGA_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-STEP_NAMES: Final = ("payment", "inventory", "shipment")
-UNDO_NAMES: Final = ("release", "refund")
 
 
 class Mode(StrEnum):
@@ -131,9 +129,6 @@ TOPICS: Final = (
 )
 TOPIC_BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 
-DATABASES: Final = ("payment", "inventory", "shipment", "order", "orchestrator")
-"""The services that own a database (and a role) of their own."""
-
 
 def heard_by(service: str, mode: Mode) -> tuple[Topic, ...]:
     """What `service` subscribes to in `mode`, in the order of the contract."""
@@ -181,18 +176,25 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepWord:
-    """One row of the vocabulary of steps: the same place of a saga in the words of both modes."""
+    """One row of the vocabulary of steps: the same place of a saga in the words of both modes.
+
+    `reference` is what the id of the step's work is called in messages and tables; an undo, which
+    makes nothing new, has none.
+    """
 
     name: str
     current_step: str
     reached_by: tuple[Topic, ...]
     owed_by: str
+    reference: str = ""
 
 
 STEPS: Final = (
-    StepWord("payment", "AWAITING_PAYMENT", (ORDER_REQUESTED,), "payment"),
-    StepWord("inventory", "AWAITING_INVENTORY", (PAYMENT_COMPLETED,), "inventory"),
-    StepWord("shipment", "AWAITING_SHIPMENT", (INVENTORY_RESERVED,), "shipment"),
+    StepWord("payment", "AWAITING_PAYMENT", (ORDER_REQUESTED,), "payment", "payment_id"),
+    StepWord(
+        "inventory", "AWAITING_INVENTORY", (PAYMENT_COMPLETED,), "inventory", "reservation_id"
+    ),
+    StepWord("shipment", "AWAITING_SHIPMENT", (INVENTORY_RESERVED,), "shipment", "shipment_id"),
     StepWord("release", "COMPENSATING_INVENTORY", (SHIPMENT_FAILED,), "inventory"),
     StepWord("refund", "COMPENSATING_PAYMENT", (INVENTORY_FAILED, INVENTORY_RELEASED), "payment"),
 )
@@ -201,3 +203,8 @@ step).
 """
 
 STEP_BY_STATE: Final = {word.current_step: word for word in STEPS}
+STEP_NAMES: Final = tuple(word.name for word in STEPS if word.reference)
+UNDO_NAMES: Final = tuple(word.name for word in STEPS if not word.reference)
+PARTICIPANTS: Final = tuple(dict.fromkeys(word.owed_by for word in STEPS))
+DATABASES: Final = (*PARTICIPANTS, "order", "orchestrator")
+"""The services that own a database (and a role) of their own: all of them."""

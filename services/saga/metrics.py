@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Final
 
-from saga.contract import STEP_NAMES, STEPS, UNDO_NAMES, Mode, Outcome
+from saga.contract import DATABASES, STEP_NAMES, STEPS, UNDO_NAMES, Mode, Outcome
 from sagakit.shell.metrics import LOOP, Declaration, LabelSet
 
 CHOREOGRAPHY: Final = Mode.CHOREO.long
@@ -153,6 +153,7 @@ def _step_ends(mode: str) -> tuple[LabelSet, ...]:
 
 
 EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
+    **{service: {} for service in DATABASES},
     "order": {
         SAGAS_STARTED: _sets(MODES),
         SAGAS_FINISHED: _sets(MODES, OUTCOMES),
@@ -185,9 +186,10 @@ EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
         SAGAS_PARKED: (),
         STEP_RETRIES: _sets([CHOREOGRAPHY], ["release"], [REFUSED]),
     },
-    "shipment": {},
 }
 """Each service's metrics beyond the loop's, with the label sets that it alone begins at 0.
+
+A service that is not named counts nothing of its own.
 
 The beginning and the end of every saga are order's, so that none is counted twice; a step, a
 transition and a compensation are counted where the saga's state is: order in choreography, the
