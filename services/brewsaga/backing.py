@@ -66,15 +66,16 @@ def servers() -> tuple[str, str]:
 def find() -> Backing:
     """Addresses for the services; makes databases and roles that are missing, but no tables."""
     bootstrap, admin = servers()
-    return Backing(bootstrap, ensure_databases(admin, DATABASE_PREFIX), is_embedded(bootstrap))
+    urls = ensure_databases(admin, DATABASE_PREFIX, contract.DATABASES)
+    return Backing(bootstrap, urls, is_embedded(bootstrap))
 
 
 def prepare_databases(
     admin_url: str, databases: str = DATABASE_PREFIX
 ) -> tuple[dict[str, str], list[str]]:
     """Databases, roles and schema, brought up to date; the URLs by service and what was applied."""
-    urls = ensure_databases(admin_url, databases)
-    return urls, migrate(admin_url, databases, SCHEMA_FOLDER)
+    urls = ensure_databases(admin_url, databases, contract.DATABASES)
+    return urls, migrate(admin_url, databases, SCHEMA_FOLDER, contract.DATABASES)
 
 
 def prepare(

@@ -69,7 +69,8 @@ def _leave(config: StackConfig, prefix: str, databases: str) -> None:
         )
     if config.external_postgres_admin_url:
         url = config.external_postgres_admin_url
-        _try(f"databases and roles {databases}*", drop_databases, url, databases)
+        what = f"databases and roles {databases}*"
+        _try(what, drop_databases, url, databases, contract.DATABASES)
 
 
 def _try(what: str, remove: Callable[..., None], *arguments: object) -> None:

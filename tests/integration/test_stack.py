@@ -32,6 +32,7 @@ from brewsaga.stack import (
 from brewsaga.stack.database_session import for_database, run_blocking
 from brewsaga.stack.jars import pinned
 from brewsaga.stack.ports import free_ports
+from saga.contract import DATABASES
 
 PATIENCE_SECONDS = 25.0
 ROOT = Path(__file__).parents[2]
@@ -192,9 +193,9 @@ def test_a_file_that_fails_leaves_nothing_behind(light: Stack, tmp_path: Path) -
 
 
 def test_this_projects_own_schema_applies(light: Stack) -> None:
-    ensure_databases(light.postgres.admin_url, "real_")
-    assert migrate(light.postgres.admin_url, "real_", ROOT / "db")
-    assert migrate(light.postgres.admin_url, "real_", ROOT / "db") == []
+    ensure_databases(light.postgres.admin_url, "real_", DATABASES)
+    assert migrate(light.postgres.admin_url, "real_", ROOT / "db", DATABASES)
+    assert migrate(light.postgres.admin_url, "real_", ROOT / "db", DATABASES) == []
 
 
 def test_the_embedded_kafka_has_topics_before_anyone_uses_them_and_partitions_as_it_likes(

@@ -17,7 +17,6 @@ MAKE_UP_KAFKA_PORT = 19092
 ANY_FREE_PORT = 0
 HIGHEST_PORT = 65_535
 DEFAULT_DATA_FOLDER = ".brewsaga"
-SERVICES = ("payment", "inventory", "shipment", "order", "orchestrator")
 
 
 class StackError(Exception):

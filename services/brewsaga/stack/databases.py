@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 
-from brewsaga.stack.config import SERVICES, StackError
+from brewsaga.stack.config import StackError
 from brewsaga.stack.database_session import for_database, run_blocking
 
 STATEMENT_TIMEOUT_SECONDS = 30
@@ -35,9 +35,7 @@ class MigrationFile:
     text: str
 
 
-def ensure_databases(
-    admin_url: str, prefix: str, services: Sequence[str] = SERVICES
-) -> dict[str, str]:
+def ensure_databases(admin_url: str, prefix: str, services: Sequence[str]) -> dict[str, str]:
     """Make what is missing and return DATABASE_URL by service; safe to run twice and at once."""
     try:
         return run_blocking(_ensure_databases(admin_url, prefix, services))
@@ -48,9 +46,7 @@ def ensure_databases(
         ) from error
 
 
-def migrate(
-    admin_url: str, prefix: str, db_folder: Path, services: Sequence[str] = SERVICES
-) -> list[str]:
+def migrate(admin_url: str, prefix: str, db_folder: Path, services: Sequence[str]) -> list[str]:
     """Apply db/every/*.sql, then db/<service>/*.sql, and return what was applied.
 
     Each file is applied once and in one transaction, also when two processes try. A file that
@@ -59,7 +55,7 @@ def migrate(
     return run_blocking(_migrate(admin_url, prefix, db_folder, services))
 
 
-def drop_databases(admin_url: str, prefix: str, services: Sequence[str] = SERVICES) -> None:
+def drop_databases(admin_url: str, prefix: str, services: Sequence[str]) -> None:
     """Remove the databases and roles of this prefix, ending their sessions."""
     run_blocking(_drop_databases(admin_url, prefix, services))
 
