@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from orchestrator.brew import BREW, FLOW
-from saga.contract import Outcome
+from saga.contract import STEP_NAMES, STEPS, Outcome
 from saga.terms import Terms, contradiction
 from sagakit.core.deadletters import Poison, Reason
 from sagakit.core.steps import Answer, Command, State, Status
@@ -31,7 +31,7 @@ UNDOS: Final = tuple(
 )
 
 REFERENCE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
-    {"payment": "payment_id", "inventory": "reservation_id", "shipment": "shipment_id"}
+    {word.name: word.reference for word in STEPS if word.name in STEP_NAMES}
 )
 """What each step's id is called, in its reply and in `saga_state`."""
 

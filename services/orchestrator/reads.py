@@ -8,12 +8,14 @@ from typing import Any, Final
 
 import asyncpg
 
+from orchestrator.domain import REFERENCE_NAMES
 from sagakit.shell.paging import Place
 from sagakit.shell.ports import Connection
 
-_COLUMNS: Final = """
+_REFERENCES: Final = ", ".join(REFERENCE_NAMES.values())
+_COLUMNS: Final = f"""
     saga_id, customer_id, amount_cents, currency, drink, quantity, deadline, current_step, status,
-    last_event, payment_id, reservation_id, shipment_id, failure_reason, cancel_asked, attempts,
+    last_event, {_REFERENCES}, failure_reason, cancel_asked, attempts,
     parked_at, said, version, created_at, updated_at"""
 
 _ONE: Final = f"SELECT {_COLUMNS} FROM saga_state WHERE saga_id = $1"  # noqa: S608

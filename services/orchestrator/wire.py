@@ -43,36 +43,27 @@ class StepWire:
     reply_type: Any
 
 
-WIRES: Final = (
-    StepWire(
-        "payment",
-        contract.PAYMENT_COMMAND,
-        contract.PAYMENT_REPLY,
-        saga_pb2.PaymentAction,
-        saga_pb2.PaymentCommand,
-        saga_pb2.PaymentReply,
-    ),
-    StepWire(
-        "inventory",
-        contract.INVENTORY_COMMAND,
-        contract.INVENTORY_REPLY,
-        saga_pb2.InventoryAction,
-        saga_pb2.InventoryCommand,
-        saga_pb2.InventoryReply,
-    ),
-    StepWire(
-        "shipment",
-        contract.SHIPMENT_COMMAND,
-        contract.SHIPMENT_REPLY,
-        saga_pb2.ShipmentAction,
-        saga_pb2.ShipmentCommand,
-        saga_pb2.ShipmentReply,
-    ),
-)
-if {wire.step for wire in WIRES} != {step.name for step in BREW}:
-    MISMATCH = f"WIRES speak to {[w.step for w in WIRES]}; BREW has other steps: change both"
-    raise ImportError(MISMATCH)
+def _step_wire(step: str) -> StepWire:
+    """Find the step's two topics by their names, and their messages and the actions by theirs."""
+    if step not in REFERENCE_NAMES:
+        missing = f"brew.py has a step {step!r}, saga/contract.py has no row of it in STEPS: add it"
+        raise ImportError(missing)
+    command, reply = _topic(step, "cmd"), _topic(step, "reply")
+    command_type = getattr(saga_pb2, command.message)
+    action = command_type.DESCRIPTOR.fields_by_name["action"].enum_type
+    reply_type = getattr(saga_pb2, reply.message)
+    return StepWire(step, command, reply, getattr(saga_pb2, action.name), command_type, reply_type)
 
+
+def _topic(step: str, kind: str) -> contract.Topic:
+    name = f"{contract.Mode.ORCH.value}.{step}-{kind}"
+    if name not in contract.TOPIC_BY_NAME:
+        missing = f"brew.py has a step {step!r}, saga/contract.py has no topic {name}: add it"
+        raise ImportError(missing)
+    return contract.TOPIC_BY_NAME[name]
+
+
+WIRES: Final = tuple(_step_wire(step.name) for step in BREW)
 _COMMANDS: Final = tuple(
     Command(step.name, action)
     for step in BREW

@@ -7,7 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 import declared
-from orchestrator.api import IDS_MAX, create_app
+from orchestrator.api import IDS_MAX, SagaView, create_app
+from orchestrator.domain import REFERENCE_NAMES
 from orchestrator.ends import Ends
 from sagakit.shell.paging import PAGE_MAX
 
@@ -22,6 +23,11 @@ class Away:
 @pytest.fixture
 def client() -> httpx.AsyncClient:
     return declared.client(create_app(Away(), Ends(), SecretStr("t")))  # type: ignore[arg-type]
+
+
+def test_a_saga_is_shown_with_the_id_of_each_step() -> None:
+    unseen = set(REFERENCE_NAMES.values()) - set(SagaView.model_fields)
+    assert not unseen, f"add {unseen} to SagaView in orchestrator/api.py, and to db/orchestrator"
 
 
 @pytest.mark.parametrize(
