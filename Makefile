@@ -72,7 +72,7 @@ wipe: $(READY) ## End it and remove its data (the folder .brewsaga, or BREWSAGA_
 status: $(READY) ## Say what of `make up` runs
 	$(PYTHON) -m brewsaga.stack status
 
-db-init: $(READY) ## Make the five databases, roles and tables
+db-init: $(READY) ## Make the databases, roles and tables
 	$(BREWSAGA) db-init
 
 topic-create-all: $(READY) ## Make every topic of both modes

@@ -219,7 +219,7 @@ def run_service(
 
 @app.command("db-init")
 def db_init() -> None:
-    """Make the five databases with their roles and tables."""
+    """Make the databases with their roles and tables."""
     from brewsaga.machine import init_databases
 
     raise typer.Exit(init_databases())

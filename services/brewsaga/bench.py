@@ -4,7 +4,7 @@ one in flight.
 Each mode is measured on a stack of its own folder and ports. A saga has ended when order has
 recorded the end: both figures are read from order's table (`created_at` to `ended_at`), never from
 a client's clock. Beside them stands the floor: the rows of the same number of completed sagas
-written straight into the same Postgres, in batches, in the same run. CPU is that of the five
+written straight into the same Postgres, in batches, in the same run. CPU is that of the
 services and of Postgres; Kafka's is said apart.
 """
 
@@ -29,7 +29,7 @@ from brewsaga.floor import floor_sagas_per_second
 from brewsaga.machine import tell
 from brewsaga.services_runner import Places, services_running
 from brewsaga.visit import visit
-from saga.contract import Mode
+from saga.contract import DATABASES, Mode
 
 BATCH_ORDERS_MAX: Final = 10_000
 WARM_UP_ORDERS: Final = 200
@@ -99,7 +99,7 @@ class Cpu:
         return self._services(), self._of(self._postgres), self._of(self._kafka)
 
     def _services(self) -> float:
-        names = {"payment", "inventory", "shipment", "order", "orchestrator"}
+        names = set(DATABASES)
         mine = psutil.Process().children(recursive=False)
         return sum(_seconds(p) for p in mine if p.cmdline()[-1:] and p.cmdline()[-1] in names)
 

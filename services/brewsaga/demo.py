@@ -23,7 +23,7 @@ from brewsaga.errors import CommandError, Exit
 from brewsaga.machine import tell
 from brewsaga.services_runner import services_running
 from brewsaga.visit import Visit, visit
-from saga.contract import Mode, Outcome
+from saga.contract import DATABASES, Mode, Outcome
 
 END_SECONDS: Final = 45.0
 """How long all orders together may take to end."""
@@ -71,7 +71,7 @@ def demo(count: int, seed: str, *, keep: bool) -> Exit:
 
 
 async def _show(here: Visit, count: int, seed: str) -> Exit:
-    tell("starting payment, inventory, shipment, order and orchestrator …")
+    tell(f"starting {', '.join(DATABASES)} …")
     prefix, ready = here.topic_prefix, here.backing
     given = {**SETTINGS, "TOPIC_PREFIX": prefix}
     async with services_running(ready, here.folder / "logs", given) as places:

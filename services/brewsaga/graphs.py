@@ -3,20 +3,17 @@
 The tables are the only source: what is drawn cannot differ from what is done. Starts nothing.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-import inventory.participant
-import payment.participant
-import shipment.participant
 from orchestrator.brew import FLOW
-from sagakit.core.reactions import mermaid
+from saga.contract import PARTICIPANTS
+from sagakit.core.reactions import Choreography, mermaid
 from sagakit.core.steps import Answer
 
-CHOREOGRAPHY: Final = (
-    payment.participant.CHOREOGRAPHY,
-    inventory.participant.CHOREOGRAPHY,
-    shipment.participant.CHOREOGRAPHY,
+CHOREOGRAPHY: Final[tuple[Choreography, ...]] = tuple(
+    import_module(f"{service}.participant").CHOREOGRAPHY for service in PARTICIPANTS
 )
 BEGIN: Final = "<!-- generated: {name} -->"
 END: Final = "<!-- end -->"

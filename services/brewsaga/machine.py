@@ -1,4 +1,4 @@
-"""Everything on one machine: the stack, the five services, and the commands of the lecture's
+"""Everything on one machine: the stack, the services, and the commands of the lecture's
 terminals.
 
 Starts and stops; knows neither sagas nor messages.
@@ -116,7 +116,7 @@ def become_service(service: str, mode: str, arguments: Sequence[str]) -> None:
 
 
 def init_databases() -> Exit:
-    """Make the five databases, roles and tables; safe to repeat."""
+    """Make the databases, roles and tables; safe to repeat."""
     _, admin = backing.servers()
     _, applied = backing.prepare_databases(admin)
     print("\n".join(applied) or "the databases are up to date")

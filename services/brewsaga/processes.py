@@ -1,7 +1,7 @@
 """Child processes that do not outlive their parent: started, watched, stopped by SIGTERM and, if
 they stay, killed.
 
-Used for the five services by the one-machine commands. Knows no service and no address.
+Used for the services by the one-machine commands. Knows no service and no address.
 """
 
 import asyncio

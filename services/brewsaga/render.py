@@ -9,7 +9,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
+from brewsaga.graphs import CHOREOGRAPHY
 from saga import contract
+from sagakit.core.participant import Word
 
 BAR_COLUMNS: Final = 44
 """Width of the drawn time line, in characters."""
@@ -42,15 +44,18 @@ class Bar:
     took_seconds: float
 
 
+_STATES: Final = {
+    Word.DONE: (contract.STEP_NAMES, StepState.OK),
+    Word.REFUSED: (contract.STEP_NAMES, StepState.REFUSED),
+    Word.UNDONE: (contract.UNDO_NAMES, StepState.UNDO),
+}
 ANSWERS: Final = {
-    "payment-completed": ("payment", StepState.OK),
-    "payment-failed": ("payment", StepState.REFUSED),
-    "inventory-reserved": ("inventory", StepState.OK),
-    "inventory-failed": ("inventory", StepState.REFUSED),
-    "shipment-scheduled": ("shipment", StepState.OK),
-    "shipment-failed": ("shipment", StepState.REFUSED),
-    "inventory-released": ("release", StepState.UNDO),
-    "payment-refunded": ("refund", StepState.UNDO),
+    contract.TOPIC_BY_NAME[topic].event: (step.name, state)
+    for part in CHOREOGRAPHY
+    for word, topic in part.says.items()
+    for names, state in (_STATES[word],)
+    for step in contract.STEPS
+    if step.owed_by == part.service and step.name in names
 }
 """Which step an event closes, and how."""
 

@@ -1,4 +1,4 @@
-"""Run the five services as processes of this machine, for `up`, the demonstration and the tests.
+"""Run the services as processes of this machine, for `up`, the demonstration and the tests.
 
 They are given their whole environment here and nowhere else. Knows the services' names and
 settings, not their code: each is `python -m NAME`.
@@ -119,7 +119,7 @@ async def services_running(
     extra: Mapping[str, str],
     preferred_ports: Mapping[str, int] | None = None,
 ) -> AsyncIterator[dict[str, Places]]:
-    """Start all five, wait until each is ready, yield their places, stop them whatever happens."""
+    """Start them all, wait until each is ready, yield their places, stop them whatever happens."""
     places = choose_places(preferred_ports or {})
     children: list[Child] = []
     try:

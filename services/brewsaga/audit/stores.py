@@ -1,4 +1,4 @@
-"""Read the five databases as they are, for the audit: plain SQL, no service's code.
+"""Read the databases as they are, for the audit: plain SQL, no service's code.
 
 The order and orchestrator databases are read first: what they call ended must be found done or
 undone in the others, which are read later, so that a running system gives no false alarm. Every

@@ -1,4 +1,4 @@
-"""Read the sixteen topics from their first to their last record, for the audit: raw records, no
+"""Read the topics from their first to their last record, for the audit: raw records, no
 service's code.
 
 No consumer group is joined and nothing is committed, so reading disturbs no one.
