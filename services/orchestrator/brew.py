@@ -1,7 +1,7 @@
-"""The whole orchestrated saga, to be read aloud: the only list of steps in the project.
+"""The whole orchestrated saga, to be read aloud: the order of the steps, and what undoes them.
 
-Adding a step is one line here, plus its participant. It must not know how anything is said,
-stored or awaited.
+Adding a step is one line here, once the contract knows its topics (`saga.contract`). It must not
+know how anything is said, stored or awaited.
 """
 
 from typing import Final

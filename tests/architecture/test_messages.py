@@ -70,7 +70,7 @@ def test_every_topic_has_its_message_and_every_message_its_topic() -> None:
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))
 def test_an_action_keeps_its_number(name: str) -> None:
-    prefix = {"P": "PAYMENT", "I": "INVENTORY", "S": "SHIPMENT"}[name[0]]
+    prefix = name.removesuffix("Action").upper()
     values = saga_pb2.DESCRIPTOR.enum_types_by_name[name].values
     assert [value.name for value in values] == [f"{prefix}_ACTION_{n}" for n in ACTIONS[name]]
     assert [value.number for value in values] == list(range(len(values)))

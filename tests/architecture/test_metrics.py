@@ -62,6 +62,10 @@ def used(service: str) -> set[str]:
     }
 
 
+def test_every_service_is_looked_at() -> None:
+    assert set(SPECS) == set(contract.DATABASES), "add it to SPECS here"
+
+
 @pytest.mark.parametrize("service", SPECS)
 def test_a_service_counts_what_it_exports_and_nothing_else(service: str) -> None:
     assert used(service) == set(metrics.EXPORTED[service])

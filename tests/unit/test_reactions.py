@@ -2,18 +2,12 @@
 
 from dataclasses import replace
 
-import inventory.participant
-import payment.participant
-import shipment.participant
+from brewsaga import graphs
 from saga import contract
 from sagakit.core import reactions
 from sagakit.core.participant import Ask, Word
 
-PARTS = [
-    payment.participant.CHOREOGRAPHY,
-    inventory.participant.CHOREOGRAPHY,
-    shipment.participant.CHOREOGRAPHY,
-]
+PARTS = graphs.CHOREOGRAPHY
 
 
 def test_no_saga_can_run_in_a_circle() -> None:
