@@ -41,7 +41,7 @@ CREATE TABLE orders (
     ended_at        timestamptz,
     version         integer NOT NULL DEFAULT 1
 ) WITH (fillfactor = 60);
-CREATE INDEX orders_open ON orders (created_at) WHERE status = 'RUNNING';
+CREATE INDEX orders_open ON orders (mode, created_at, saga_id) WHERE status = 'RUNNING';
 CREATE INDEX orders_created ON orders (created_at, saga_id);
 CREATE UNIQUE INDEX orders_idempotency ON orders (idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX orders_batch ON orders (batch_id) WHERE batch_id IS NOT NULL;

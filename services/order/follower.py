@@ -19,7 +19,7 @@ from order.store_orders import NewOrder
 from saga.contract import Mode
 from sagakit.shell.database import passes
 
-PAGE: Final = 500
+PAGE: Final = 1_000
 """Orders asked for in one question."""
 
 QUESTIONS_MAX: Final = 4
@@ -28,7 +28,7 @@ QUESTIONS_MAX: Final = 4
 WAIT_SECONDS: Final = 0.5
 """How long the orchestrator may hold a question until one of its sagas ends."""
 
-PAUSE_SECONDS: Final = 0.05
+PAUSE_SECONDS: Final = 0.2
 """Between questions while many orders are open: ends are then collected and not fetched one by one.
 """
 
@@ -145,7 +145,7 @@ class Follower:
         try:
             learnt = await self._learn(self._client.ends(page, wait_seconds=WAIT_SECONDS))
             if not learnt:
-                await asyncio.sleep(PAUSE_SECONDS)  # an orchestrator of others may not wait
+                await asyncio.sleep(BACKOFF_FIRST_SECONDS)  # an orchestrator of others may not wait
         finally:
             self._asking.difference_update(page)
 

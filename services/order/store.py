@@ -131,7 +131,7 @@ UPDATE orders AS o SET status = line.status, current_step = line.current_step,
   ended_at = CASE WHEN line.status <> 'RUNNING' THEN clock_timestamp() END,
   updated_at = clock_timestamp(), version = o.version + 1
 FROM {lines}
-WHERE o.saga_id = line.saga_id AND o.version = line.version AND o.ended_at IS NULL
+WHERE o.saga_id = line.saga_id AND o.version = line.version
 """
 
 

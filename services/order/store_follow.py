@@ -7,9 +7,10 @@ It must not know HTTP.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from saga.contract import Outcome
+from sagakit.shell.lines import write_lines
 from sagakit.shell.ports import Connection
 
 
@@ -43,7 +44,7 @@ Place = tuple[datetime, str]
 _OPEN: Final = """
 SELECT created_at, saga_id FROM orders
 WHERE status = 'RUNNING' AND mode = 'orch'
-  AND created_at >= $1 AND (created_at, saga_id) > ($1, $2::text)
+  AND (created_at, saga_id) > ($1, $2::text)
 ORDER BY created_at, saga_id LIMIT $3
 """
 FIRST: Final[Place] = (datetime.min.replace(tzinfo=UTC), "")
@@ -54,20 +55,32 @@ async def open_page(connection: Connection, after: Place, limit: int) -> list[Pl
     return [(row[0], row[1]) for row in await connection.fetch(_OPEN, *after, limit)]
 
 
+_REPORT: Final = (
+    ("saga_id", "text"),
+    ("status", "text"),
+    ("current_step", "text"),
+    ("outcome", "text"),
+    ("failure_reason", "text"),
+    ("parked", "boolean"),
+    ("cancel_noted", "boolean"),
+)
+# The rows are looked up by their keys before anything is asked of them: where the planner may put
+# what is asked first, it reads every order once a report.
 _RECORD: Final = """
-UPDATE orders AS o SET known = true, current_step = n.current_step, status = n.status, outcome =
-  n.outcome,
-  failure_reason = n.failure_reason, parked = n.parked,
-  say_again_at = CASE WHEN NOT o.cancel_asked OR n.cancel_noted THEN 'infinity' ELSE o.say_again_at
-  END,
-  ended_at = CASE WHEN n.status <> 'RUNNING' THEN clock_timestamp() END,
+WITH news AS MATERIALIZED (
+  SELECT line.*, known.version FROM {lines} CROSS JOIN LATERAL (
+    SELECT * FROM orders WHERE orders.saga_id = line.saga_id OFFSET 0) AS known
+  WHERE known.ended_at IS NULL AND known.mode = 'orch' AND NOT (
+    known.known AND known.status = line.status AND known.current_step = line.current_step
+    AND known.parked = line.parked AND known.failure_reason = line.failure_reason
+    AND (known.say_again_at = 'infinity' OR (known.cancel_asked AND NOT line.cancel_noted))))
+UPDATE orders AS o SET known = true, current_step = news.current_step, status = news.status,
+  outcome = news.outcome, failure_reason = news.failure_reason, parked = news.parked,
+  say_again_at = CASE WHEN NOT o.cancel_asked OR news.cancel_noted THEN 'infinity'
+    ELSE o.say_again_at END,
+  ended_at = CASE WHEN news.status <> 'RUNNING' THEN clock_timestamp() END,
   updated_at = clock_timestamp(), version = o.version + 1
-FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[])
-  AS n(saga_id, status, current_step, outcome, failure_reason, parked, cancel_noted)
-WHERE o.saga_id = n.saga_id AND o.ended_at IS NULL AND o.mode = 'orch' AND NOT (
-  o.known AND o.status = n.status AND o.current_step = n.current_step AND o.parked = n.parked
-  AND o.failure_reason = n.failure_reason
-  AND (o.say_again_at = 'infinity' OR (o.cancel_asked AND NOT n.cancel_noted)))
+FROM news WHERE o.saga_id = news.saga_id AND o.version = news.version
 RETURNING o.saga_id, o.outcome, extract(epoch FROM o.ended_at - o.created_at)::float8
 """
 
@@ -76,15 +89,19 @@ async def record(connection: Connection, reports: Sequence[Report]) -> list[Ende
     """Write what was learnt where it is new; an order that has its end keeps it. Returns the ends
     recorded now.
     """
-    reports = sorted(reports, key=lambda report: report.saga_id)
-    rows = await connection.fetch(
-        _RECORD,
-        [report.saga_id for report in reports],
-        [report.status for report in reports],
-        [report.current_step for report in reports],
-        [report.outcome and report.outcome.value for report in reports],
-        [report.failure_reason for report in reports],
-        [report.parked for report in reports],
-        [report.cancel_noted for report in reports],
-    )
+    lines = [
+        (
+            report.saga_id,
+            report.status,
+            report.current_step,
+            report.outcome and report.outcome.value,
+            report.failure_reason,
+            report.parked,
+            report.cancel_noted,
+        )
+        for report in sorted(reports, key=lambda report: report.saga_id)
+    ]
+    rows: list[Any] = []
+    for one in write_lines(_RECORD, _REPORT, lines):
+        rows += await connection.fetch(one.sql, *one.values)
     return [Ended(row[0], row[1], row[2]) for row in rows if row[1] is not None]
