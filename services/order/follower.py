@@ -28,7 +28,7 @@ QUESTIONS_MAX: Final = 4
 WAIT_SECONDS: Final = 0.5
 """How long the orchestrator may hold a question until one of its sagas ends."""
 
-PAUSE_SECONDS: Final = 0.2
+PAUSE_SECONDS: Final = 0.05
 """Between questions while many orders are open: ends are then collected and not fetched one by one.
 """
 

@@ -75,7 +75,10 @@ def consumer_config(settings: KitSettings, group: str) -> dict[str, object]:
         "queued.max.messages.kbytes": 16_384,
         "topic.metadata.refresh.interval.ms": 10_000,
     }
-    if settings.kafka_group_protocol == "classic":
+    if settings.kafka_group_protocol == "consumer":
+        # A member has the same partitions of every topic, and so all that is said of a saga.
+        config["group.remote.assignor"] = "range"
+    else:
         config |= {
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": 6_000,

@@ -147,7 +147,7 @@ async def run_service(
     stop = stop or _stop_on_signals()
     async with open_runtime(spec) as runtime:
         parts = spec.build(runtime)
-        running = Running(runtime, parts, [Worker(one, runtime) for one in parts.handlers])
+        running = Running(runtime, parts, _workers(runtime, parts))
         _begin_metrics(running)
         async with _health(running), _http(running, token):
             loops = [asyncio.create_task(one.run()) for one in running.workers]
@@ -186,6 +186,14 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def _workers(runtime: Runtime, parts: Parts) -> list[Worker[Any]]:
+    """Members of the same group share its partitions: while one waits for the database another
+    decides.
+    """
+    members = range(runtime.settings.consumers_per_mode)
+    return [Worker(one, runtime) for one in parts.handlers for _ in members]
 
 
 async def _wind_down(running: Running, loops: Sequence[asyncio.Task[None]]) -> None:

@@ -53,6 +53,9 @@ class KitSettings(BaseSettings):
     kafka_linger_ms: float = Field(default=2.0, ge=0, le=100)
     """How long the producer waits for company; while little is under way it sends at once.
     """
+    consumers_per_mode: int = Field(default=2, ge=1, le=16)
+    """Members of each consumer group in this process: while one waits for the database another
+    decides. More than partitions are idle."""
     topic_prefix: str = "saga-"
     """Stands before every topic and consumer group."""
     mode: Literal["choreo", "orch", "both"] = "both"

@@ -46,6 +46,9 @@ DELETE FROM in_hand USING unnest($1::text[], $2::int[], $3::bigint[]) AS done (t
  WHERE in_hand.topic = done.topic AND in_hand.partition = done.partition AND "offset" <= at
 """
 
+_OF_THIS_PROCESS: Final[set[UUID]] = set()
+"""Those that work here: a container that was restarted finds its own pid again, but not these."""
+
 log = logging.getLogger(__name__)
 
 
@@ -80,10 +83,12 @@ class WorkerRow:
             dead = [
                 row["worker_id"]
                 for row in others
-                if self._is_dead(row["host"], row["pid"], late=row["late"])
+                if row["worker_id"] not in _OF_THIS_PROCESS
+                and self._is_dead(row["host"], row["pid"], late=row["late"])
             ]
             await connection.execute("DELETE FROM workers WHERE worker_id = ANY($1::uuid[])", dead)
             await connection.execute(_SEEN, self.worker_id, self.mode, self.host, os.getpid())
+        _OF_THIS_PROCESS.add(self.worker_id)
         if dead:
             log.warning("a process of this mode died; the first messages are counted before work")
         return bool(dead)
