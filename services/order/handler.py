@@ -39,12 +39,19 @@ class Folding:
 
 
 @dataclass(slots=True)
+class Drawn(Handled):
+    """What a batch came to, and of which sagas something is drawn."""
+
+    saga_ids: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Batch:
     """What a batch comes to before it is written."""
 
     sagas: dict[str, Folding] = field(default_factory=dict)
     events: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
-    handled: Handled = field(default_factory=Handled)
+    handled: Drawn = field(default_factory=Drawn)
     tally: Tally = field(default_factory=Tally)
 
 
@@ -65,7 +72,6 @@ class Timeline:
         self._resay_after_seconds = resay_after_seconds
         self._utc_now = utc_now
         self._print_line = print_line
-        self._drawn: set[str] = set()
 
     def decode(self, record: Record) -> Heard:
         """Read one record. Raises Poison."""
@@ -80,17 +86,17 @@ class Timeline:
             _fold(batch, known.get(message.body.saga_id), message)
         batch.handled.writes = self._writes(batch)
         batch.handled.duplicates = sum(times - 1 for _, times in batch.events.values())
-        self._drawn = {saga_id for saga_id, _ in batch.events}
+        batch.handled.saga_ids = {saga_id for saga_id, _ in batch.events}
         batch.handled.observations = batch.tally.observations()
         return batch.handled
 
     async def committed(self, connection: Connection, handled: Handled) -> None:
         """Count what was drawn before; print the timelines that grew, where that was asked for."""
-        if not self._drawn:
+        if not isinstance(handled, Drawn) or not handled.saga_ids:
             return
         handled.duplicates += handled.measured[-1]
         if self._print_line is not None:
-            for line in await store.timelines(connection, self._drawn):
+            for line in await store.timelines(connection, handled.saga_ids):
                 self._print_line(line)
 
     async def _prepare(

@@ -219,8 +219,8 @@ async def world(
     drawn = uuid.uuid4().hex[:8]
     prefix = prefix or f"e2e-{drawn}-"
     admin, databases = stack.postgres.admin_url, f"e2e_{drawn}_"
-    urls = await asyncio.to_thread(ensure_databases, admin, databases)
-    await asyncio.to_thread(migrate, admin, databases, DATABASE_FOLDER)
+    urls = await asyncio.to_thread(ensure_databases, admin, databases, contract.DATABASES)
+    await asyncio.to_thread(migrate, admin, databases, DATABASE_FOLDER, contract.DATABASES)
     await asyncio.to_thread(
         ensure_topics, stack.kafka.bootstrap, contract.all_topics(prefix), contract.PARTITIONS
     )

@@ -191,7 +191,7 @@ async def test_answers_and_leaves_nothing_behind(place: Place) -> None:
         await until(counts(runtime, SEEN, 1_200))
         await until(counts(runtime, OUTBOX, 0))
         answers = await asyncio.to_thread(place.heard, "choreo.out", 1_200)
-        assert await runtime.pool.fetchval("SELECT count(*) FROM workers") == 1
+        assert await runtime.pool.fetchval("SELECT count(*) FROM workers") == 2
     assert sorted(echo.handled) == sorted(keys)
     assert sorted((one.key() or b"").decode() for one in answers) == sorted(keys)
     headers = dict(answers[0].headers() or [])

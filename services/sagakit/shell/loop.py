@@ -63,12 +63,12 @@ def backoff_seconds(attempt: int, longest: float = BACKOFF_MAX_SECONDS) -> float
 class Worker(Generic[M]):
     """One handler at work: its consumer group's member, and one database connection of its own."""
 
-    def __init__(self, handler: Handler[M], runtime: Runtime) -> None:
+    def __init__(self, handler: Handler[M], runtime: Runtime, crew: workers.Crew) -> None:
         settings = runtime.settings
         self._handler = handler
         self._runtime = runtime
         self._mirror = f"dlq.{handler.service}-{handler.mode}"
-        self._row = workers.WorkerRow.new(runtime.pool, handler.mode)
+        self._row = workers.WorkerRow.new(runtime.pool, handler.mode, crew)
         self._batches: asyncio.Queue[Batch] = asyncio.Queue()
         self._connection: Connection | None = None
         self._releasing: asyncio.Future[None] | None = None

@@ -193,7 +193,8 @@ def _workers(runtime: Runtime, parts: Parts) -> list[Worker[Any]]:
     decides.
     """
     members = range(runtime.settings.consumers_per_mode)
-    return [Worker(one, runtime) for one in parts.handlers for _ in members]
+    crews = [(one, workers.Crew()) for one in parts.handlers]
+    return [Worker(one, runtime, crew) for one, crew in crews for _ in members]
 
 
 async def _wind_down(running: Running, loops: Sequence[asyncio.Task[None]]) -> None:

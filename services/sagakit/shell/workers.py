@@ -10,7 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -46,9 +46,6 @@ DELETE FROM in_hand USING unnest($1::text[], $2::int[], $3::bigint[]) AS done (t
  WHERE in_hand.topic = done.topic AND in_hand.partition = done.partition AND "offset" <= at
 """
 
-_OF_THIS_PROCESS: Final[set[UUID]] = set()
-"""Those that work here: a container that was restarted finds its own pid again, but not these."""
-
 log = logging.getLogger(__name__)
 
 
@@ -63,18 +60,29 @@ def _lives(pid: int) -> bool:
 
 
 @dataclass(slots=True)
+class Crew:
+    """The workers of one mode in this process. What one finds out about the dead counts for all."""
+
+    ids: set[UUID] = field(default_factory=set)
+    found_dead: bool = False
+
+
+@dataclass(slots=True)
 class WorkerRow:
-    """This process's row for one mode."""
+    """One worker's row for its mode."""
 
     pool: Pool
     mode: str
+    crew: Crew
     worker_id: UUID
     host: str
 
     @classmethod
-    def new(cls, pool: Pool, mode: str) -> "WorkerRow":
+    def new(cls, pool: Pool, mode: str, crew: Crew) -> "WorkerRow":
         """A row that is not written yet."""
-        return cls(pool, mode, uuid4(), socket.gethostname())
+        row = cls(pool, mode, crew, uuid4(), socket.gethostname())
+        crew.ids.add(row.worker_id)
+        return row
 
     async def enter(self) -> bool:
         """Write the row; True where a process of this mode was found to have died."""
@@ -83,15 +91,16 @@ class WorkerRow:
             dead = [
                 row["worker_id"]
                 for row in others
-                if row["worker_id"] not in _OF_THIS_PROCESS
+                if row["worker_id"] not in self.crew.ids
                 and self._is_dead(row["host"], row["pid"], late=row["late"])
             ]
+            # Before they are removed: another of the crew may look right after.
+            self.crew.found_dead = self.crew.found_dead or bool(dead)
             await connection.execute("DELETE FROM workers WHERE worker_id = ANY($1::uuid[])", dead)
             await connection.execute(_SEEN, self.worker_id, self.mode, self.host, os.getpid())
-        _OF_THIS_PROCESS.add(self.worker_id)
         if dead:
             log.warning("a process of this mode died; the first messages are counted before work")
-        return bool(dead)
+        return self.crew.found_dead
 
     def _is_dead(self, host: str, pid: int, *, late: bool) -> bool:
         """On this host the process is looked for.
