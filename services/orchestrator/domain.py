@@ -7,11 +7,11 @@ know protobuf, SQL, topics or the clock.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from orchestrator.brew import BREW, FLOW
 from saga.contract import STEP_NAMES, STEPS, Outcome
@@ -36,8 +36,7 @@ REFERENCE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 """What each step's id is called, in its reply and in `saga_state`."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceOrder:
+class PlaceOrder(NamedTuple):
     """An order is placed, or placed again; `cancel` asks to undo it where that can be."""
 
     saga_id: str
@@ -45,8 +44,7 @@ class PlaceOrder:
     cancel: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A participant's definite answer to a command. `reference` is its id, empty from some."""
 
     saga_id: str
@@ -67,8 +65,7 @@ class Policy:
     park_after_attempts: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Saga:
+class Saga(NamedTuple):
     """One row of `saga_state`. `state` names one of `FLOW.states`, `references` are ids by step.
 
     `attempts` counts the refusals of the compensation that is awaited. `version` is +1 each write
@@ -83,7 +80,7 @@ class Saga:
     created_at: datetime
     updated_at: datetime
     say_again_at: datetime
-    references: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = MappingProxyType({})
     failure_reason: str = ""
     cancel_asked: bool = False
     attempts: int = 0
@@ -97,8 +94,7 @@ class Saga:
         return FLOW.states[self.state]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of `saga_history`; a refused undo or a noted cancel has source equal to target."""
 
     saga_id: str
@@ -118,8 +114,7 @@ class Effect(Enum):
     LATE = "late"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The row after the message (None: still unknown), its history entry, the command to say."""
 
     saga: Saga | None
@@ -168,8 +163,7 @@ def _placed_again(saga: Saga, order: PlaceOrder, now: datetime) -> Decision:
         return Decision(saga, Effect.LATE)
     if not order.cancel or saga.cancel_asked:
         return Decision(saga, Effect.DUPLICATE)
-    noted = replace(
-        saga,
+    noted = saga._replace(
         cancel_asked=True,
         last_event=_event(order),
         updated_at=now,
@@ -188,8 +182,7 @@ def _answered(saga: Saga | None, reply: Reply, now: datetime, policy: Policy) ->
         return Decision(saga, Effect.DUPLICATE)
     if _name(target) == saga.state:
         return _insist(saga, reply, now, policy)
-    moved = replace(
-        saga,
+    moved = saga._replace(
         state=_name(target),
         last_event=_event(reply),
         updated_at=now,
@@ -212,8 +205,7 @@ def _insist(saga: Saga, reply: Reply, now: datetime, policy: Policy) -> Decision
     if saga.parked_at is not None:
         return Decision(saga, Effect.DUPLICATE)
     attempts = saga.attempts + 1
-    stayed = replace(
-        saga,
+    stayed = saga._replace(
         last_event=_event(reply),
         updated_at=now,
         attempts=attempts,

@@ -37,7 +37,7 @@ def _fault_fixed(row: Row[None] | None, heard: Heard[None], facts: Facts) -> Eve
     """
     failed_before = row is not None and row.attempts > 0
     return participant.decide(
-        row, heard, replace(facts, undo_fails=facts.undo_fails or failed_before)
+        row, heard, facts._replace(undo_fails=facts.undo_fails or failed_before)
     )
 
 

@@ -1,7 +1,7 @@
 """A participant without a database: bytes in, bytes out, for the suite that tries every cell."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -75,7 +75,7 @@ class World:
     def fold(self, heard: Sequence[Heard[Terms]]) -> Folded[Terms, Any]:
         folded = fold(heard, self.rows, self.judge(), self.now, self.park_after_attempts)
         for saga_id, row in folded.changed.items():
-            self.rows[saga_id] = replace(row, version=row.version + 1)
+            self.rows[saga_id] = row._replace(version=row.version + 1)
         self.effects += folded.effects
         return folded
 

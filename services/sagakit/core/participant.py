@@ -17,7 +17,7 @@ says what the row says. There is no other place where a participant's state chan
 and stock come in as `Facts`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Generic, NamedTuple, TypeVar, assert_never
@@ -59,8 +59,7 @@ class Heard(NamedTuple, Generic[T]):
     cancel: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Generic[T]):
+class Row(NamedTuple, Generic[T]):
     """The participant's memory of one saga. `reference` is the id of what was done (`pay-…`), empty
     where nothing was.
 
@@ -80,8 +79,7 @@ class Row(Generic[T]):
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the world says at this moment: the database's clock, a fresh reference, and the two
     judgements.
 
@@ -190,15 +188,14 @@ def evolve(row: Row[T] | None, event: Event[T], heard: Heard[T], now: datetime) 
         return _begin(event, heard, now)
     match event:
         case Undid(reason=reason):
-            return replace(
-                row, outcome=Outcome.UNDONE, reason=reason, occurred_at=now, parked=False
+            return row._replace(
+                outcome=Outcome.UNDONE, reason=reason, occurred_at=now, parked=False
             )
         case UndoFailed(reason=reason, parked=parked):
             # Orchestration keeps DONE: the orchestrator insists, and its next command finds the row
             # as it was.
             owed = row.mode == "choreo"
-            return replace(
-                row,
+            return row._replace(
                 outcome=Outcome.OWED if owed else Outcome.DONE,
                 reason=reason if owed else row.reason,
                 attempts=row.attempts + 1,

@@ -23,8 +23,7 @@ class Conflict(Exception):  # noqa: N818 - named for what the caller does: the w
     """A guarded write found another version than was loaded: roll back, load and decide again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One Kafka record. `topic` is without the prefix (`choreo.cup-filled`); `value` None is a
     tombstone.
     """
@@ -40,16 +39,14 @@ class Record:
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Message(Generic[M]):
+class Message(NamedTuple, Generic[M]):
     """A decoded record, with the record it came from."""
 
     record: Record
     body: M
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message to say. `topic` is without prefix; `publish_at` is None for at once (later: an
     injected delay).
     """

@@ -1,6 +1,5 @@
 """What the orchestrator counts of its sagas: a move once, the time in a step whole."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.counting import KNOWN, decided, in_flight, said_again
@@ -108,7 +107,7 @@ def test_parked_sagas_are_a_gauge_of_their_own() -> None:
 
 def test_a_saga_loaded_from_its_row_has_its_time_from_there() -> None:
     story, tally = Story().hear(place()), Tally()
-    story.saga = replace(story.row, updated_at=BEGIN)
+    story.saga = story.row._replace(updated_at=BEGIN)
     story.now = BEGIN + timedelta(seconds=9)
     decided(tally, ok(AUTHORIZE), story.hear(ok(AUTHORIZE)).last, {"s": BEGIN})
     assert samples(tally.observations(), "step_duration_seconds") == {

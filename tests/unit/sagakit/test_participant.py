@@ -2,7 +2,6 @@
 show.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -116,20 +115,20 @@ def test_the_last_attempt_parks_and_a_parked_undo_waits_for_a_person() -> None:
     insist = heard("choreo", Ask.INSIST)
     owed = row_of(Outcome.OWED, "choreo")
     assert owed is not None
-    facts = replace(FACTS["fail"], park_after_attempts=3)
+    facts = FACTS["fail"]._replace(park_after_attempts=3)
 
-    not_yet = decide(replace(owed, attempts=1), insist, facts)
-    last = decide(replace(owed, attempts=2), insist, facts)
+    not_yet = decide(owed._replace(attempts=1), insist, facts)
+    last = decide(owed._replace(attempts=2), insist, facts)
 
     assert isinstance(not_yet, UndoFailed)
     assert not not_yet.parked
     assert isinstance(last, UndoFailed)
     assert last.parked
-    parked = evolve(replace(owed, attempts=2), last, insist, NOW)
+    parked = evolve(owed._replace(attempts=2), last, insist, NOW)
     assert (parked.attempts, parked.parked) == (3, True)
     assert decide(parked, insist, FACTS["ok"]) is None
     assert announce(parked) is None
-    retried = replace(parked, parked=False, attempts=0)
+    retried = parked._replace(parked=False, attempts=0)
     undone = evolve(retried, decide(retried, insist, FACTS["ok"]) or pytest.fail(), insist, NOW)
     assert (undone.outcome, undone.parked) == (Outcome.UNDONE, False)
 
@@ -137,8 +136,8 @@ def test_the_last_attempt_parks_and_a_parked_undo_waits_for_a_person() -> None:
 def test_orchestration_counts_attempts_and_never_parks_at_the_participant() -> None:
     undo, done = heard("orch", Ask.UNDO), row_of(Outcome.DONE, "orch")
     assert done is not None
-    event = decide(replace(done, attempts=99), undo, FACTS["fail"]) or pytest.fail()
-    after = evolve(replace(done, attempts=99), event, undo, NOW)
+    event = decide(done._replace(attempts=99), undo, FACTS["fail"]) or pytest.fail()
+    after = evolve(done._replace(attempts=99), event, undo, NOW)
     assert (after.outcome, after.attempts, after.parked) == (Outcome.DONE, 100, False)
     assert after.occurred_at == EARLIER
 
