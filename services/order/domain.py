@@ -8,7 +8,6 @@ and is a violation to be counted. The current step is that of the *furthest* eve
 the last, because nine topics have no common order.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple
@@ -34,8 +33,7 @@ class Status(StrEnum):
     FAILED = "FAILED"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where an order stands. `outcome` is None while it is open."""
 
     status: Status = Status.RUNNING
@@ -104,7 +102,7 @@ def hear(standing: Standing, heard: Heard) -> tuple[Standing, Effect]:
         if reason == standing.failure_reason and cancel == standing.cancel_asked:
             return standing, Effect.NOTHING
         step = standing.current_step
-    moved = replace(standing, current_step=step, failure_reason=reason, cancel_asked=cancel)
+    moved = standing._replace(current_step=step, failure_reason=reason, cancel_asked=cancel)
     return moved, Effect.MOVED
 
 
@@ -113,7 +111,7 @@ def _ended(standing: Standing, status: Status, outcome: Outcome, reason: str) ->
     order.
     """
     why = "" if status is Status.SUCCESS else standing.failure_reason or reason
-    return replace(standing, status=status, current_step=DONE, outcome=outcome, failure_reason=why)
+    return standing._replace(status=status, current_step=DONE, outcome=outcome, failure_reason=why)
 
 
 def orchestrated_outcome(status: Status, payment_id: str) -> Outcome | None:

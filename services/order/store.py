@@ -6,8 +6,7 @@ All SQL of the batch path is here; that of placing and reading is beside its cal
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from order.domain import Heard, Standing, Status
 from saga.contract import Outcome
@@ -16,8 +15,7 @@ from sagakit.shell.lines import write_lines
 from sagakit.shell.ports import Connection, Write
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """What the batch path needs of an order's row. `age_seconds` and `in_step_seconds` (since it
     came where it stands) are measured by the database's clock.
     """
@@ -31,6 +29,8 @@ class Stored:
     in_step_seconds: float
 
 
+_STATUSES: Final = {status.value: status for status in Status}
+_OUTCOMES: Final = {None: None} | {outcome.value: outcome for outcome in Outcome}
 _LOAD: Final = """
 SELECT saga_id, mode, amount_cents, currency, status, current_step, outcome, failure_reason,
   cancel_asked, version,
@@ -50,7 +50,7 @@ async def load(connection: Connection, saga_ids: Iterable[str]) -> dict[str, Sto
             row[0],
             row[1],
             Terms(amount_cents=row[2], currency=row[3]),
-            Standing(Status(row[4]), row[5], Outcome(row[6]) if row[6] else None, row[7], row[8]),
+            Standing(_STATUSES[row[4]], row[5], _OUTCOMES[row[6]], row[7], row[8]),
             row[9],
             row[10],
             row[11],

@@ -7,7 +7,7 @@ It must not know protobuf, HTTP or the orchestrator's API.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from order.domain import JUST_PLACED, Standing
 from order.wire import Saying
@@ -18,8 +18,7 @@ from sagakit.shell.lines import write_lines
 from sagakit.shell.ports import Connection, Write
 
 
-@dataclass(frozen=True, slots=True)
-class NewOrder:
+class NewOrder(NamedTuple):
     """An order about to be written. `request_hash` None marks one that nobody asked of us: adopted
     from Kafka.
     """

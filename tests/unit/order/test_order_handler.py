@@ -1,7 +1,6 @@
 """The batch handler over tables in memory: adoption, dead letters, duplicates."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,7 +42,7 @@ class Tables:
     def moves(self, changed: Sequence[Any], _seconds: float) -> list[Write]:
         for stored, standing in changed:
             version = stored.version + 1
-            self.orders[stored.saga_id] = replace(stored, standing=standing, version=version)
+            self.orders[stored.saga_id] = stored._replace(standing=standing, version=version)
         return []
 
     def insertion(self, orders: Sequence[NewOrder], _seconds: float) -> list[Write]:
