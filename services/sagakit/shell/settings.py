@@ -63,9 +63,9 @@ class KitSettings(BaseSettings):
 
     database_url: str = ""
     """The service's own database, with its own role."""
-    database_connections_max: int = Field(default=8, ge=2, le=50)
-    """Size of the pool: one a mode for the loop, the rest for the API, the sweeper and the runner
-    of re-says."""
+    database_connections_max: int = Field(default=12, ge=2, le=100)
+    """Size of the pool: one a consumer for the loop, the rest for the API, the sweeper and the
+    runner of re-says."""
 
     http_host: str = "127.0.0.1"
     """Where the API and the metrics listen; 0.0.0.0 in a container."""
