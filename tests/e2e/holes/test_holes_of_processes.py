@@ -75,7 +75,9 @@ async def gated(
     """All services of ours, each behind a gate on the way to its database."""
     logs = tmp_path_factory.mktemp("logs")
     async with contextlib.AsyncExitStack() as opened:
-        here = await opened.enter_async_context(world(stack, logs, services=(), **IMPATIENT))
+        # One consumer: what is held up holds up all that comes after it.
+        given = {**IMPATIENT, "CONSUMERS_PER_MODE": "1"}
+        here = await opened.enter_async_context(world(stack, logs, services=(), **given))
         for service in contract.DATABASES:
             gates[service] = Gate(here.urls[service])
             here.detours[service] = await gates[service].open()
