@@ -41,8 +41,8 @@ def ensure_databases(admin_url: str, prefix: str, services: Sequence[str]) -> di
         return run_blocking(_ensure_databases(admin_url, prefix, services))
     except asyncpg.InsufficientPrivilegeError as error:
         raise StackError(
-            f"cannot make databases and roles ({error}): name a user who may, such as postgres, in"
-            " BREWSAGA_POSTGRES_ADMIN_URL"
+            f"cannot make databases and roles ({error.args[0]}): name a user who may, such as"
+            " postgres, in BREWSAGA_POSTGRES_ADMIN_URL"
         ) from error
 
 
