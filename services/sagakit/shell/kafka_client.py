@@ -1,4 +1,4 @@
-"""The consumer: one thread a consumer group makes every call of it and hands batches to the loop.
+"""The consumer: one thread a group's member makes every call of it and hands batches to the loop.
 
 The asyncio loop never touches a consumer. It takes one batch at a time and hands back the offsets
 that are done; the thread keeps polling meanwhile, so that a slow database never costs the group's

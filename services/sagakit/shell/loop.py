@@ -1,6 +1,6 @@
 """The loop of one service in one mode.
 
-A batch in, one transaction, what follows is published, the next batch.
+A batch in, one statement, what follows is published, the next batch.
 
 Whatever goes wrong has one of three ends (there is no fourth): what passes by itself means the same
 batch again for as long as it takes; one culprit is found by bisection and put aside as a dead
@@ -43,7 +43,7 @@ CONFLICTS_MAX: Final = 100
 SETTLE_AT: Final = 64
 """Fewer acknowledged outbox rows than this are left to the task that settles twice a second."""
 CAUTIOUS_MESSAGES: Final = 500
-"""After an unclean stop so many messages are taken one by one."""
+"""After an unclean stop each worker counts so many messages before it works on them."""
 BACKOFF_MIN_SECONDS: Final = 0.05
 BACKOFF_MAX_SECONDS: Final = 2.0
 CONFLICT_BACKOFF_MAX_SECONDS: Final = 0.1
@@ -221,7 +221,7 @@ class Worker(Generic[M]):
 
         await self._persist(write, anything=True)
 
-    # ------------------------------------------------------------ one transaction
+    # ------------------------------------------------------------ one statement
 
     async def _transact(
         self,
