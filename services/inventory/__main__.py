@@ -14,7 +14,9 @@ from inventory.settings import InventorySettings
 from inventory.store import SHAPE, InventoryStore, refill
 from inventory.wire import InventoryWire
 from saga import metrics
+from sagakit.shell import crash_points
 from sagakit.shell.blueprint import Blueprint
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import create_pool
 from sagakit.shell.run import ServiceSpec, serve
 
@@ -70,10 +72,13 @@ def _units(text: str) -> int:
 
 
 async def _refill(settings: InventorySettings, asked: argparse.Namespace) -> str:
+    crash_points.arm(settings.crash_at)
     pool = await create_pool(settings.database_url, name=SERVICE, connections_max=2)
     try:
         async with pool.acquire() as connection:
+            reached(Point.INTAKE_DECIDED, asked.name)
             added = await refill(connection, asked.ingredient, asked.units, asked.name)
+            reached(Point.INTAKE_COMMITTED, asked.name)
     finally:
         await pool.close()
     if added:

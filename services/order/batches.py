@@ -20,6 +20,7 @@ from order.ports import Clock, Limits, Runtime
 from order.store_batches import BatchRow
 from order.store_orders import NewOrder
 from saga.contract import Mode
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import passes
 from sagakit.shell.ports import Connection
 
@@ -105,6 +106,7 @@ class Batches:
         terms_of(wanted.draft, self._clock())
         terms = {name: value for name, value in asdict(wanted.draft).items() if name != "saga_id"}
         async with self._runtime.pool.acquire() as connection:
+            reached(Point.INTAKE_DECIDED, f"batch/{batch_id}")
             is_new = await store_batches.insert(
                 connection,
                 batch_id,
@@ -114,6 +116,7 @@ class Batches:
                 wanted.rate_per_second,
                 terms,
             )
+            reached(Point.INTAKE_COMMITTED, f"batch/{batch_id}")
             known = None if is_new else await store_batches.find(connection, batch_id)
         if known is not None and known.request_hash != wanted.request_hash():
             message = f"batch {batch_id} was put with another request; use a new id"
@@ -147,8 +150,10 @@ class Batches:
         """
         asked = 0
         async with self._runtime.pool.acquire() as connection:
+            reached(Point.INTAKE_DECIDED, f"cancel/{batch_id}")
             if not await store_batches.ask_cancel(connection, batch_id):
                 return None
+            reached(Point.INTAKE_COMMITTED, f"cancel/{batch_id}")
         for _ in range(math.ceil(ORDERS_MAX / CHUNK)):
             async with self._runtime.pool.acquire() as connection:
                 ids = await store_batches.cancellable(connection, batch_id, CHUNK)

@@ -10,6 +10,7 @@ not know SQL or HTTP details.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container, Sequence
+from functools import partial
 from typing import Any, Final
 
 from order import store_follow
@@ -17,6 +18,7 @@ from order.orchestrator_client import OrchestratorClient, Unreachable
 from order.store_follow import Ended, Report
 from order.store_orders import NewOrder
 from saga.contract import Mode
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import passes
 
 PAGE: Final = 1_000
@@ -158,7 +160,10 @@ class Follower:
             reports = await asked
             if reports:
                 async with self._recording, self._pool.acquire() as connection:
+                    who = partial(_names, reports)
+                    reached(Point.RECORD_DECIDED, who)
                     ended = await store_follow.record(connection, reports)
+                    reached(Point.RECORD_COMMITTED, who)
                 self._ended(ended)
         except Unreachable as error:
             await self._back_off(f"{error}; set ORCHESTRATOR_URL to its API, orders go on without")
@@ -180,3 +185,8 @@ class Follower:
         self._reachable = False
         await asyncio.sleep(self._backoff_seconds)
         self._backoff_seconds = min(self._backoff_seconds * 2, BACKOFF_MAX_SECONDS)
+
+
+def _names(reports: Sequence[Report]) -> set[str]:
+    """Of what was learnt, at its crash points: the sagas that have ended by it."""
+    return {report.saga_id for report in reports if report.outcome is not None}

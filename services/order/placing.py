@@ -226,7 +226,7 @@ class Placing:
         `also` writes in the same transaction, first (a batch's progress): a crash leaves no order
         unsaid.
         """
-        async with self._runtime.transaction() as transaction:
+        async with self._runtime.transaction("placing") as transaction:
             connection = transaction.connection
             if also is not None:
                 await also(connection)
@@ -243,7 +243,7 @@ class Placing:
         """Ask for the end of open orders: the mark is stored and said, until it is known to have
         been heard.
         """
-        async with self._runtime.transaction() as transaction:
+        async with self._runtime.transaction("cancelling") as transaction:
             sayings = await store_orders.ask_cancel(
                 transaction.connection, saga_ids, self._limits.resay_after_seconds
             )

@@ -56,7 +56,7 @@ class World:
     orchestrator_is_away: bool = False
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Said]:
+    async def transaction(self, purpose: str) -> AsyncIterator[Said]:
         async with self.pool.acquire() as connection, connection.transaction():
             said: list[Outgoing] = []
             yield Said(connection, said)

@@ -15,6 +15,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.ports import Record
 from sagakit.shell.settings import KitSettings
 
@@ -147,6 +148,7 @@ class ConsumerThread:
         deliver: Callable[[Batch], None],
     ) -> None:
         self._config = consumer_config(settings, group)
+        self._name = group.removeprefix(settings.topic_prefix)
         self._prefix = settings.topic_prefix
         self._bare = {self._prefix + topic: topic for topic in topics}
         self._deliver = deliver
@@ -334,10 +336,12 @@ class ConsumerThread:
         ]
         if not offsets:
             return
+        reached(Point.OFFSETS_DUE, self._name)
         try:
             consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as exception:
             self._stored(exception.args[0], offsets)
+        reached(Point.OFFSETS_SENT, self._name)
 
     def _stored(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         if error is None:

@@ -12,13 +12,15 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import asyncpg
 
 from sagakit.core.deadletters import Poison, Reason
-from sagakit.shell import dead, outbox, workers
+from sagakit.shell import crash_points, dead, outbox, workers
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, is_lost, passes
 from sagakit.shell.kafka_client import Batch, ConsumerThread
 from sagakit.shell.metrics import MODE_WORDS, SEVERAL
@@ -125,8 +127,14 @@ class Worker(Generic[M]):
             await self._work_counted(portion)
 
     async def _work_counted(self, records: Sequence[Record]) -> None:
+        who = partial(crash_points.by_records, self._handler.mode, records)
+
         async def take() -> int:
-            return await workers.take_in_hand(await self._connect(), records)
+            connection = await self._connect()
+            reached(Point.HAND_DECIDED, who)
+            counted = await workers.take_in_hand(connection, records)
+            reached(Point.HAND_COMMITTED, who)
+            return counted
 
         attempts = await self._persist(take)
         if attempts > workers.ATTEMPTS_MAX and len(records) == 1:
@@ -236,6 +244,8 @@ class Worker(Generic[M]):
             handled = await self._handler.handle(connection, messages) if messages else Handled()
             aside = [*letters, *handled.dead]
             settlement = outbox.settlement(ids, keep=runtime.settings.outbox_keep)
+            who = partial(_names, self._handler.mode, messages, letters)
+            reached(Point.BATCH_DECIDED, who)
             if aside or in_hand:
                 async with connection.transaction():
                     mirrors = await dead.insert(connection, self._handler.mode, self._mirror, aside)
@@ -243,6 +253,7 @@ class Worker(Generic[M]):
                     if in_hand:
                         await workers.put_down(connection, in_hand)
                     await self._write(connection, handled, rows, settlement)
+                    reached(Point.ASIDE_WRITTEN, who)
             else:
                 rows = runtime.rows_of(handled.outgoing)
                 await self._write(connection, handled, rows, settlement)
@@ -254,7 +265,9 @@ class Worker(Generic[M]):
                 self._let_go()
             raise
         runtime.settled(ids)
+        reached(Point.BATCH_COMMITTED, who)
         runtime.publish_soon(rows)
+        reached(Point.BATCH_PUBLISHED, who)
         try:
             await self._handler.committed(connection, handled)
             self._observe(messages, handled, aside)
@@ -357,6 +370,14 @@ class Worker(Generic[M]):
             seconds * 1_000,
             extra={"mode": self._handler.mode},
         )
+
+
+def _names(
+    mode: str, messages: Sequence[Message[M]], letters: Sequence[DeadLetter]
+) -> Collection[str]:
+    """Of a batch, at its crash points."""
+    records = [*(one.record for one in messages), *(one.record for one in letters)]
+    return crash_points.by_records(mode, records)
 
 
 def _place(record: Record) -> dict[str, object]:

@@ -17,6 +17,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.kafka_client import Complaints, common_config, is_fatal
 from sagakit.shell.outbox import OutboxRow
 from sagakit.shell.settings import KitSettings
@@ -180,6 +181,7 @@ class Publisher:
             waiting.popleft()
             in_flight.add(row.id)
             self.unacknowledged += 1
+        reached(Point.GIVEN)
 
     def _wait_for_space(self) -> None:
         if len(self._waiting) > WAITING_ROWS_MAX:

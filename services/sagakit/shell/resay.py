@@ -54,7 +54,7 @@ class Resayer:
     async def _ask(self, due: Due) -> None:
         try:
             if self._came_back[due.name]:
-                async with self._runtime.transaction() as transaction:
+                async with self._runtime.transaction(f"{due.name}-reset") as transaction:
                     await due.reset(transaction.connection)
                 self._came_back[due.name] = False
             await self.once(due)
@@ -67,7 +67,7 @@ class Resayer:
 
     async def once(self, due: Due) -> int:
         """One question; returns how much was said again."""
-        async with self._runtime.transaction() as transaction:
+        async with self._runtime.transaction(due.name) as transaction:
             handled = await due.due(transaction.connection, self._limit)
             transaction.write(handled.writes)
             transaction.say(handled.outgoing)

@@ -23,7 +23,7 @@ import uvicorn
 import uvloop
 from pydantic import SecretStr
 
-from sagakit.shell import database, logs, workers
+from sagakit.shell import crash_points, database, logs, workers
 from sagakit.shell.api_token import TokenFileError, read_token
 from sagakit.shell.gauges import Collector, GaugeSource
 from sagakit.shell.health import HealthServer
@@ -113,6 +113,7 @@ def serve(kind: type[Settings], describe: Callable[[Settings], ServiceSpec]) -> 
 async def open_runtime(spec: ServiceSpec) -> AsyncIterator[Runtime]:
     """Pool and producer without a consumer; what is published is flushed at the end."""
     settings = spec.settings
+    crash_points.arm(settings.crash_at)
     log.info("started with %s", told(settings), extra={"fields": {"settings": masked(settings)}})
     pool = await database.create_pool(
         settings.database_url,

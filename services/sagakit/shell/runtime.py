@@ -15,8 +15,10 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
-from sagakit.shell import outbox
+from sagakit.shell import crash_points, outbox
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, Pool
 from sagakit.shell.metrics import Metrics
 from sagakit.shell.outbox import OutboxRow
@@ -58,8 +60,8 @@ class Runtime:
         return self.publisher.healthy
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction on a connection of the pool."""
+    async def transaction(self, purpose: str = "") -> AsyncIterator[Transaction]:
+        """A transaction on a connection of the pool; `purpose` names it at its crash points."""
         async with (
             self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection,
             connection.transaction(),
@@ -68,7 +70,11 @@ class Runtime:
             yield transaction
             rows = self.rows_of(transaction.outgoing)
             await write(connection, [*transaction.writes, *outbox.insertion(rows)])
+            who = partial(crash_points.by_rows, purpose, rows)
+            reached(Point.TRANSACTION_WRITTEN, who)
+        reached(Point.TRANSACTION_COMMITTED, who)
         self.publish_soon(rows)
+        reached(Point.TRANSACTION_PUBLISHED, who)
 
     def rows_of(self, outgoing: Sequence[Outgoing]) -> list[OutboxRow]:
         """The outbox rows that say this. Write them, and `publish_soon` after COMMIT."""
@@ -98,7 +104,9 @@ class Runtime:
             return
         try:
             async with self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as connection:
+                reached(Point.SETTLE_DECIDED)
                 await write(connection, outbox.settlement(ids, keep=self.settings.outbox_keep))
+                reached(Point.SETTLE_COMMITTED)
         except BaseException:
             self.publisher.put_back(ids)
             raise

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sagakit.shell import crash_points
+
 MASK = "***"
 
 _MODES: dict[str, Literal["choreo", "orch", "both"]] = {
@@ -93,6 +95,8 @@ class KitSettings(BaseSettings):
 
     outbox_keep: bool = False
     """Keep acknowledged outbox rows (audits and tests only: the table grows for ever)."""
+    crash_at: str | None = None
+    """Where this process kills itself, as `POINT[@WHO][#TIME]` of `crash_points`: tests only."""
     print_said: bool = False
     """Print a line on stdout for each message that is said: for terminals that people watch."""
     log_format: Literal["json", "text"] = "json"
@@ -106,6 +110,13 @@ class KitSettings(BaseSettings):
     def _read_mode(cls, value: object) -> object:
         """Take all written forms: choreo, choreography, Choreography, orch, …, both."""
         return _MODES.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+    @field_validator("crash_at")
+    @classmethod
+    def _check_crash_at(cls, value: str | None) -> str | None:
+        if value:
+            crash_points.read(value)
+        return value or None
 
     @field_validator("topic_prefix")
     @classmethod

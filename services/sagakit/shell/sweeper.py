@@ -11,6 +11,7 @@ import logging
 import time
 from typing import Final
 
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, passes
 from sagakit.shell.outbox import OutboxRow
 from sagakit.shell.runtime import Runtime
@@ -93,7 +94,9 @@ class Sweeper:
             found = await connection.fetch(_CHOOSE, alone, SWEEP_ROWS_MAX, OLD_SECONDS)
         if found:
             log.info("publishing %d rows of the outbox again", len(found))
+            reached(Point.SWEEP_CHOSEN)
             runtime.publish_soon([OutboxRow._make((str(row[0]), *row[1:], None)) for row in found])
+            reached(Point.SWEEP_PUBLISHED)
         return len(found)
 
     async def _count(self) -> None:

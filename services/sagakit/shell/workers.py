@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID, uuid4
 
+from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import Pool
 from sagakit.shell.ports import Connection, Record
 
@@ -98,6 +99,8 @@ class WorkerRow:
             self.crew.found_dead = self.crew.found_dead or bool(dead)
             await connection.execute("DELETE FROM workers WHERE worker_id = ANY($1::uuid[])", dead)
             await connection.execute(_SEEN, self.worker_id, self.mode, self.host, os.getpid())
+            reached(Point.ENTER_WRITTEN, self.mode)
+        reached(Point.ENTER_COMMITTED, self.mode)
         if dead:
             log.warning("a process of this mode died; the first messages are counted before work")
         return self.crew.found_dead
@@ -114,12 +117,16 @@ class WorkerRow:
     async def seen(self) -> None:
         """Say that this process lives."""
         async with self.pool.acquire() as connection:
+            reached(Point.SEEN_DUE, self.mode)
             await connection.execute(_SEEN, self.worker_id, self.mode, self.host, os.getpid())
+            reached(Point.SEEN_COMMITTED, self.mode)
 
     async def leave(self) -> None:
         """An orderly stop."""
         async with self.pool.acquire() as connection:
+            reached(Point.LEAVE_DUE, self.mode)
             await connection.execute("DELETE FROM workers WHERE worker_id = $1", self.worker_id)
+            reached(Point.LEAVE_COMMITTED, self.mode)
 
 
 def _columns(records: Sequence[Record]) -> tuple[list[str], list[int], list[int]]:
