@@ -119,14 +119,14 @@ doctor: $(READY) ## Say what can be reached, and what to do if not
 
 # ---------------------------------------------------------------- what is generated
 
-generate: $(READY) ## Write what is generated: messages, the README's graphs, OpenAPI files
+generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, metrics page, dashboards, schemas
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=services --pyi_out=services proto/saga/v1/saga.proto
 	$(BREWSAGA) graphs --write README.md
-	$(BREWSAGA) openapi docs/api
+	$(BREWSAGA) generate
 
 verify: $(READY) ## Compare what is generated with what is committed
 	@$(BREWSAGA) graphs --write README.md --check
-	@$(BREWSAGA) openapi docs/api --check
+	@$(BREWSAGA) generate --check
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
 	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"
