@@ -282,6 +282,15 @@ def generate(
         raise CommandError(message, "brewsaga generate (in the project's folder)")
 
 
+@app.command("dashboards")
+def push_dashboards() -> None:
+    """Put the dashboards into the Grafana at GRAFANA_URL, with the token GRAFANA_TOKEN."""
+    from brewsaga import dashboards
+    from brewsaga.dashboards.push import push
+
+    print("\n".join(push(dashboards.boards(), os.environ)))
+
+
 def _say_error(text: str, next_step: str) -> None:
     print(f"error: {text}\nnext: {next_step}", file=sys.stderr)
 
