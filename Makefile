@@ -14,7 +14,7 @@ COUNT ?= 1
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
-  run-place-order chaos-fail-shipment saga-list audit doctor clean
+  run-place-order chaos-fail-shipment saga-list audit doctor dashboards clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,16 +117,19 @@ audit: $(READY) ## Judge every promise on the stack of `make up`
 doctor: $(READY) ## Say what can be reached, and what to do if not
 	$(BREWSAGA) doctor
 
+dashboards: $(READY) ## Put the dashboards into the Grafana at GRAFANA_URL, with GRAFANA_TOKEN
+	$(BREWSAGA) dashboards
+
 # ---------------------------------------------------------------- what is generated
 
-generate: $(READY) ## Write what is generated: messages, the README's graphs, OpenAPI files
+generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, metrics page, dashboards, schemas
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=services --pyi_out=services proto/saga/v1/saga.proto
 	$(BREWSAGA) graphs --write README.md
-	$(BREWSAGA) openapi docs/api
+	$(BREWSAGA) generate
 
 verify: $(READY) ## Compare what is generated with what is committed
 	@$(BREWSAGA) graphs --write README.md --check
-	@$(BREWSAGA) openapi docs/api --check
+	@$(BREWSAGA) generate --check
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
 	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"

@@ -265,21 +265,30 @@ def graphs(
         drawn.write(Path(write))
 
 
-@app.command("openapi")
-def openapi(
-    folder: Annotated[str, typer.Argument(help="Where the files are.")],
+@app.command("generate")
+def generate(
+    root: Annotated[str, typer.Argument(help="The project's folder.")] = ".",
     check: Annotated[bool, typer.Option("--check", help="Fail where a file differs.")] = False,
 ) -> None:
-    """Write the OpenAPI file of each service that has an API."""
+    """Write the files that follow from the code: OpenAPI, metrics page, dashboards, schemas."""
     from pathlib import Path
 
-    from brewsaga import api_files
+    from brewsaga import generated
 
     if not check:
-        api_files.write(Path(folder))
-    elif differing := api_files.differing(Path(folder)):
-        message = f"{' and '.join(differing)} in {folder} differ from what the services answer"
-        raise CommandError(message, f"brewsaga openapi {folder}")
+        generated.write(Path(root))
+    elif differing := generated.differing(Path(root)):
+        message = f"{' and '.join(differing)} differ from what the code says"
+        raise CommandError(message, "brewsaga generate (in the project's folder)")
+
+
+@app.command("dashboards")
+def push_dashboards() -> None:
+    """Put the dashboards into the Grafana at GRAFANA_URL, with the token GRAFANA_TOKEN."""
+    from brewsaga import dashboards
+    from brewsaga.dashboards.push import push
+
+    print("\n".join(push(dashboards.boards(), os.environ)))
 
 
 def _say_error(text: str, next_step: str) -> None:

@@ -4,7 +4,6 @@ Nothing is started: an app describes itself without its database.
 """
 
 import json
-from pathlib import Path
 from typing import Any, Final, cast
 
 import orchestrator.api
@@ -25,19 +24,3 @@ def described() -> dict[str, str]:
         f"{service}.openapi.json": json.dumps(app.openapi(), indent=INDENT) + "\n"
         for service, app in apps.items()
     }
-
-
-def differing(folder: Path) -> list[str]:
-    """The files in `folder` that are not as the services describe themselves."""
-    return [
-        name
-        for name, text in described().items()
-        if not (folder / name).exists() or (folder / name).read_text(encoding="utf-8") != text
-    ]
-
-
-def write(folder: Path) -> None:
-    """Put every file into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in described().items():
-        (folder / name).write_text(text, encoding="utf-8")

@@ -12,6 +12,7 @@ import httpx
 from order import counting, store_reads
 from order.api import Doors, create_app
 from order.batches import Batches
+from order.canary import Canary, never
 from order.due import OpenOrders
 from order.follower import Follower
 from order.handler import Timeline
@@ -72,11 +73,18 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
     async def pace(_runtime: Any) -> None:
         await batches.run()
 
+    async def sing(_runtime: Any) -> None:
+        await Canary(runtime, placing, limits.modes, settings.canary_every_seconds).run(count)
+
+    background = [pace, *([follow] if Mode.ORCH in limits.modes else [])]
+    if settings.canary_every_seconds:
+        runtime.metrics.begin({metrics.CANARY_LAST_END: never(limits.modes)})
+        background.append(sing)
     return Parts(
         handlers=[timeline] if Mode.CHOREO in limits.modes else [],
         dues=[OpenOrders(limits)],
         app=partial(create_app, doors),
-        background=[pace, follow] if Mode.ORCH in limits.modes else [pace],
+        background=background,
         gauges=[InFlight()],
     )
 

@@ -23,3 +23,9 @@ class OrderSettings(KitSettings):
     print_timeline: bool = Field(
         default=False, description="print each choreographed saga's timeline as it grows"
     )
+    canary_every_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=3_600,
+        description="a real order in each mode so often, a heartbeat to alert on; 0: none",
+    )

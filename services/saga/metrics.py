@@ -134,7 +134,13 @@ BUSINESS: Final = (
         "What the rules exclude was heard: must stay 0.",
         ("mode", "invariant"),
     ),
-    Declaration(CANARY_LAST_END, "gauge", "When the last canary saga ended.", ("mode", "outcome")),
+    Declaration(
+        CANARY_LAST_END,
+        "gauge",
+        "When the last canary saga ended; 0: none yet; absent where no canary is placed. "
+        "Read it by max.",
+        ("mode", "outcome"),
+    ),
     Declaration(CHAOS_ACTIVE, "gauge", "Faults that are on.", ("experiment", "fault", "target")),
     Declaration(CHAOS_FINISHED, "counter", "Experiments ended.", ("fault", "verdict")),
     Declaration(OPERATOR_RECONCILES, "counter", "Reconciliations.", ("result",)),
@@ -165,6 +171,7 @@ EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
         TRANSITIONS: (),
         COMPENSATIONS: _sets([CHOREOGRAPHY], ["inventory", "shipment"], REASONS),
         VIOLATIONS: _sets([CHOREOGRAPHY], [ONE_END]),
+        CANARY_LAST_END: (),
     },
     "orchestrator": {
         SAGAS_IN_FLIGHT: (),

@@ -1,6 +1,7 @@
 """What the services count against what their databases hold: nothing twice, nothing left out."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,14 @@ from saga.contract import DATABASES, STEPS, UNDO_NAMES, Mode
 
 FAULTS = ("", "payment=100", "inventory=100", "shipment=100", "shipment=100;refund=60;release=60")
 ORDERS_EACH = 4
+SERIES_MAX = 3_000
+"""Of all five services together."""
+
+WORDS_A_LABEL_MAX = 30
+"""Different values of one label in one service; buckets, topics and transitions have the most."""
+
+DELAY_SECONDS_MAX = 5.0
+"""No speed check: an age counted from the wrong clock or id would be far beyond."""
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -63,6 +72,36 @@ async def test_what_is_counted_is_what_is_stored(stack: Stack, tmp_path: Path) -
         await check_orchestration(here)
         await check_choreography(here)
         await check_gauges(here)
+        await check_series_are_bounded(here, saga_ids)
+        await check_outbox_delays(here)
+
+
+async def check_series_are_bounded(here: World, saga_ids: Sequence[str]) -> None:
+    """However many sagas: a series too many is one that grows with them. No id is in any label."""
+    ids, total = set(saga_ids), 0
+    for service in DATABASES:
+        series = await scraped(here, service)
+        total += len(series)
+        words: dict[str, set[str]] = {}
+        for _, pairs in series:
+            for label, value in pairs:
+                words.setdefault(label, set()).add(value)
+        many = {label: found for label, found in words.items() if len(found) > WORDS_A_LABEL_MAX}
+        assert not many, f"{service}: {many}"
+        assert not ids & {word for found in words.values() for word in found}
+    print(f"{total} series of {len(DATABASES)} services after {len(ids)} sagas")
+    assert total <= SERIES_MAX
+
+
+async def check_outbox_delays(here: World) -> None:
+    """Every service says something in this scenario, and how long it took to be acknowledged."""
+    for service in DATABASES:
+        series, labels = await scraped(here, service), frozenset({("service", service)})
+        samples = series["outbox_delay_seconds_count", labels]
+        mean_seconds = series["outbox_delay_seconds_sum", labels] / samples
+        published = series["outbox_published_total", labels]
+        assert 0 < samples <= published
+        assert 0 < mean_seconds < DELAY_SECONDS_MAX, f"{service}: {mean_seconds}"
 
 
 async def check_ends(here: World, placed: int) -> None:

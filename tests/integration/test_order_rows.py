@@ -17,6 +17,7 @@ from brewsaga.stack import ensure_databases, migrate
 from order import store_follow, store_orders, wire
 from order.api import Doors, create_app
 from order.batches import Batches, saga_id_of
+from order.canary import CUSTOMER, Canary
 from order.domain import Heard
 from order.due import OpenOrders
 from order.follower import Follower
@@ -369,3 +370,17 @@ async def test_pages_go_through_all_orders_once(world: World) -> None:
         assert (await api.get("/sagas?cursor=abc")).status_code == 422
         assert (await api.get("/sagas?since=never")).status_code == 422
     assert seen == [f"s-{number}" for number in (4, 3, 2, 1, 0)]
+
+
+async def test_the_canary_orders_in_each_mode_and_tells_of_ends_alone(world: World) -> None:
+    canary = Canary(world, world.placing(), LIMITS.modes, every_seconds=1.0)
+    await canary.place()
+    rows = {row["mode"]: row for row in await world.pool.fetch("SELECT * FROM orders")}
+    assert {row["customer_id"] for row in rows.values()} == {CUSTOMER}
+    assert await canary.ends() == []
+    await world.hear(Heard(rows["choreo"]["saga_id"], "shipment-scheduled"))
+    ended = await world.row(rows["choreo"]["saga_id"])
+    labels = ("choreography", "completed")
+    seen = ("canary_last_end_timestamp_seconds", labels, ended["ended_at"].timestamp())
+    assert await canary.ends() == [seen]
+    assert await canary.ends() == []

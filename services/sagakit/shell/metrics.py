@@ -117,7 +117,8 @@ LOOP: Final = (
     Declaration(
         "outbox_delay_seconds",
         "histogram",
-        "From COMMIT to Kafka's acknowledgement; one sample a collection of acknowledgements.",
+        "From COMMIT to Kafka's acknowledgement, a delay that was asked for included; one sample a "
+        "collection of acknowledgements.",
         ("service",),
     ),
     Declaration(

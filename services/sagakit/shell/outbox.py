@@ -71,6 +71,11 @@ def message_ids(count: int) -> list[str]:
     ]
 
 
+def written_at_seconds(message_id: str) -> float:
+    """When a message's id was drawn, which is just before its COMMIT; seconds since 1970."""
+    return int(message_id[:8] + message_id[9:13], 16) / 1_000
+
+
 def trace_id(saga_id: str) -> str:
     """The trace of a saga: its 128 bits, or of a foreign id the first 16 bytes of its SHA-256.
 

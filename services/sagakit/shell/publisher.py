@@ -19,7 +19,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.kafka_client import Complaints, common_config, is_fatal
-from sagakit.shell.outbox import OutboxRow
+from sagakit.shell.outbox import OutboxRow, written_at_seconds
 from sagakit.shell.settings import KitSettings
 
 POLL_EVERY_SECONDS: Final = 0.05
@@ -58,7 +58,14 @@ def producer_config(settings: KitSettings) -> dict[str, object]:
 class Publisher:
     """One producer of one process, renewed when it fails for good."""
 
-    def __init__(self, settings: KitSettings, source: str) -> None:
+    def __init__(
+        self,
+        settings: KitSettings,
+        source: str,
+        delayed: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """`delayed` is told how long the first row of each collection took to be acknowledged."""
+        self._delayed = delayed
         self._config = producer_config(settings) | {"error_cb": self._error}
         self._source = source.encode()
         self._producer = Producer(self._config)
@@ -211,6 +218,8 @@ class Publisher:
     def _delivered(self, row_id: str, error: KafkaError | None, _message: Message) -> None:
         self.unacknowledged -= 1
         if error is None:
+            if not self._acknowledged:  # one sample a collection: thousands a second come here
+                self._delayed(time.time() - written_at_seconds(row_id))
             self._acknowledged.append(row_id)
             return
         self.in_flight.discard(row_id)

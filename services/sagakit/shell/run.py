@@ -120,8 +120,13 @@ async def open_runtime(spec: ServiceSpec) -> AsyncIterator[Runtime]:
         name=spec.service,
         connections_max=settings.database_connections_max,
     )
-    publisher = Publisher(settings, f"/{settings.topic_prefix}{spec.service}")
-    runtime = Runtime(spec.service, settings, pool, publisher, Metrics(spec.metrics))
+    metrics, labels = Metrics(spec.metrics), (spec.service,)
+    publisher = Publisher(
+        settings,
+        f"/{settings.topic_prefix}{spec.service}",
+        delayed=lambda seconds: metrics.observe("outbox_delay_seconds", labels, seconds),
+    )
+    runtime = Runtime(spec.service, settings, pool, publisher, metrics)
     publisher.start()
     try:
         yield runtime
@@ -175,7 +180,9 @@ def _begin_metrics(running: Running) -> None:
     except PackageNotFoundError:
         built = "unknown"
     metrics.observe("build_info", (service, built, ""), 1.0)
-    metrics.begin({"outbox_published_total": [(service,)]})
+    metrics.begin(
+        {name: [(service,)] for name in ("outbox_published_total", "outbox_delay_seconds")}
+    )
     for handler in running.parts.handlers:
         metrics.begin(known_of_loop(service, handler.mode, handler.topics))
     if running.parts.gauges:
