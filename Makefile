@@ -135,8 +135,9 @@ verify: $(READY) ## Compare what is generated with what is committed
 	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"
 
 lock: ## Resolve the requirements anew (needs uv)
-	uv pip compile --no-emit-index-url --generate-hashes --universal requirements/run.in -o requirements/run.txt
-	uv pip compile --no-emit-index-url --generate-hashes --universal requirements/dev.in -o requirements/dev.txt
+	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal requirements/run.in -o requirements/run.txt
+	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal requirements/dev.in -o requirements/dev.txt
+	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal -c requirements/dev.txt requirements/operator.in -o requirements/operator.txt
 
 clean: ## Remove caches, not data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

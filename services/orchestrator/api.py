@@ -18,7 +18,7 @@ from orchestrator import reads
 from orchestrator.brew import FLOW
 from orchestrator.domain import outcome
 from orchestrator.ends import Ends
-from saga.contract import SAGA_ID_PATTERN, Outcome
+from saga.contract import SAGA_ID_PATTERN, STEP_BY_STATE, Outcome
 from sagakit.core.steps import Status
 from sagakit.shell.api import create_api, errors
 from sagakit.shell.paging import PAGE_DEFAULT, Cursor, Limit, read_cursor, write_cursor
@@ -27,6 +27,10 @@ IDS_MAX: Final = 1_000
 WAIT_SECONDS_MAX: Final = 1.0
 QUESTION: Final = "/sagas/query"
 """A POST because ids by the hundred fit in no address; it reads, so it asks for no token."""
+STEPS_QUESTION: Final = "/sagas/steps"
+"""As `QUESTION`: how the steps of many sagas went."""
+REFUSALS_MAX: Final = 10
+"""Refusals that are named; the others are in the numbers."""
 
 STEPS: Final = tuple(dict.fromkeys(state.name for state in FLOW.states.values()))
 
@@ -111,11 +115,40 @@ class Standings(BaseModel):
     sagas: list[Standing]
 
 
+class StepsQuestion(BaseModel):
+    """Whose steps are asked for."""
+
+    ids: list[SagaId] = Field(max_length=IDS_MAX)
+
+
+class StepEnd(BaseModel):
+    """The ways in which sagas left one step: a line each outcome."""
+
+    step: str = Field(examples=["payment", "refund"])
+    outcome: str = Field(description="ok or refused")
+    durations_ms: list[int] = Field(description="time in the step, one a saga, in no order")
+
+
+class Refusal(BaseModel):
+    """A step that was refused."""
+
+    saga_id: str
+    step: str
+    reason: str
+
+
+class StepEnds(BaseModel):
+    """How the steps of the sagas went; sagas that are not known are left out."""
+
+    steps: list[StepEnd]
+    refusals: list[Refusal] = Field(description=f"the first {REFUSALS_MAX}")
+
+
 def create_app(
     pool: "asyncpg.Pool[asyncpg.Record]", ends: Ends, token: SecretStr | None
 ) -> FastAPI:
     """Build the API over the service's pool and the bell that its handler rings."""
-    app = create_api("BrewSaga orchestrator", token, reads=[QUESTION])
+    app = create_api("BrewSaga orchestrator", token, reads=[QUESTION, STEPS_QUESTION])
     app.include_router(_reading(pool))
     app.include_router(_asking(pool, ends))
     return app
@@ -176,7 +209,29 @@ def _asking(pool: "asyncpg.Pool[asyncpg.Record]", ends: Ends) -> APIRouter:
                 pass
         return _answer(await _look(pool, ids, ended_only=question.ended_only))
 
+    @router.post(STEPS_QUESTION)
+    async def query_steps(question: StepsQuestion) -> StepEnds:
+        """Say how the steps of many sagas went: for each way to leave one, how long each took."""
+        ids = sorted(set(question.ids))
+        async with pool.acquire() as connection:
+            moves = await reads.step_times(connection, ids)
+            refused = await reads.refusals(connection, ids, REFUSALS_MAX)
+        return StepEnds(
+            steps=[
+                StepEnd(step=_word(source), outcome=event.rpartition(" ")[2], durations_ms=times)
+                for source, event, times in moves
+            ],
+            refusals=[
+                Refusal(saga_id=saga_id, step=_word(source), reason=reason)
+                for saga_id, source, reason in refused
+            ],
+        )
+
     return router
+
+
+def _word(state: str) -> str:
+    return STEP_BY_STATE[state].name
 
 
 def _answer(found: Sequence[dict[str, Any]]) -> Response:

@@ -43,6 +43,18 @@ _IN_FLIGHT: Final = """
             AND source <> target) AS moved ON true
     WHERE open.status = 'RUNNING' GROUP BY open.current_step"""
 
+# What stays where it is (a refused undo, a noted cancel) ends no step and begins none.
+_MOVES: Final = """
+    SELECT source, event, array_agg(milliseconds) FROM (
+        SELECT source, event, reason, (1000 * extract(epoch FROM created_at - lag(created_at)
+            OVER (PARTITION BY saga_id ORDER BY version)))::int AS milliseconds
+        FROM saga_history WHERE saga_id = ANY($1) AND source <> target) AS moved
+    WHERE milliseconds IS NOT NULL GROUP BY source, event"""
+_REFUSALS: Final = """
+    SELECT saga_id, source, reason FROM saga_history
+    WHERE saga_id = ANY($1) AND source <> target AND event LIKE '% refused'
+    ORDER BY created_at, saga_id LIMIT $2"""
+
 
 async def one(connection: Connection, saga_id: str) -> dict[str, Any] | None:
     """Fetch one saga with its history; None where it is not known."""
@@ -67,6 +79,21 @@ async def standings(
     Columns: saga id, status, current step, last event, failure reason, parked, cancel asked.
     """
     return await connection.fetch(_STANDINGS, ids, ended_only)
+
+
+async def step_times(
+    connection: Connection, ids: Sequence[str]
+) -> list[tuple[str, str, list[int]]]:
+    """Fetch how these sagas left their steps: state, event, and the milliseconds of each."""
+    return [(row[0], row[1], row[2]) for row in await connection.fetch(_MOVES, ids)]
+
+
+async def refusals(
+    connection: Connection, ids: Sequence[str], limit: int
+) -> list[tuple[str, str, str]]:
+    """Fetch the first refused steps of these sagas: saga id, state, reason."""
+    rows = await connection.fetch(_REFUSALS, ids, limit)
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 async def page(

@@ -102,6 +102,35 @@ class BatchSummary(BaseModel):
     counts: Counts
 
 
+class StepSummary(BaseModel):
+    """How one step of a batch's orders went. Times are in the step, of those that left it."""
+
+    name: str
+    done: int
+    refused: int
+    compensated: int = Field(description="how often it was undone")
+    p50_ms: int | None
+    p99_ms: int | None
+
+
+class FailureView(BaseModel):
+    """An order that did not go its way: which step, and why."""
+
+    saga_id: str
+    step: str
+    reason: str
+
+
+class BatchProgress(BatchSummary):
+    """The summary, and how the steps went: what a resource's status tells."""
+
+    current_step: str | None = Field(description="where most open orders are; null: none is open")
+    owed_by: str | None = Field(description="the service that owes the next step there")
+    steps: list[StepSummary]
+    failures: list[FailureView] = Field(description="the first ten")
+    note: str | None = Field(default=None, description="why steps are not told")
+
+
 class BatchCancelled(BatchSummary):
     """The summary after a cancel, and how many orders were asked to end by it."""
 

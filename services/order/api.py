@@ -15,6 +15,7 @@ from order import problems, store_reads
 from order.answers import (
     Accepted,
     BatchCancelled,
+    BatchProgress,
     BatchSummary,
     CancelAsked,
     OrderPage,
@@ -22,6 +23,7 @@ from order.answers import (
     Timeline,
 )
 from order.answers import Status as StatusWord
+from order.batch_progress import Progress
 from order.batches import Batches
 from order.bodies import AnyMode, BatchRequest, SagaRequest, read_since
 from order.domain import Standing, Status, owed_by
@@ -159,12 +161,21 @@ def _batches(doors: Doors) -> APIRouter:
         """How far the batch is placed, and what has become of its orders."""
         return BatchSummary(**await _summary(doors, uid))
 
+    @router.get("/batches/{uid}/progress", responses=errors(404))
+    async def get_progress(uid: str) -> BatchProgress:
+        """The summary, and how each step of its orders went so far."""
+        progress = Progress(doors.runtime, doors.batches, doors.orchestrator)
+        found = None if "\0" in uid else await progress.of(uid)
+        if found is None:
+            raise _no_batch(uid)
+        return BatchProgress(**found)
+
     @router.post("/batches/{uid}/cancel", status_code=202, responses=errors(404))
     async def cancel_batch(uid: str) -> BatchCancelled:
         """Place no more of it and ask every open order to end."""
         asked = await doors.batches.cancel(uid)
         if asked is None:
-            raise HTTPException(404, f"batch {uid[:80]!r} is not known; PUT it first")
+            raise _no_batch(uid)
         return BatchCancelled(**await _summary(doors, uid), asked_to_cancel=asked)
 
     return router
@@ -184,8 +195,12 @@ async def _order(doors: Doors, saga_id: str) -> dict[str, Any]:
 async def _summary(doors: Doors, uid: str) -> dict[str, Any]:
     found = None if "\0" in uid else await doors.batches.summary(uid)
     if found is None:
-        raise HTTPException(404, f"batch {uid[:80]!r} is not known; PUT it first")
+        raise _no_batch(uid)
     return found
+
+
+def _no_batch(uid: str) -> HTTPException:
+    return HTTPException(404, f"batch {uid[:80]!r} is not known; PUT it first")
 
 
 async def _told(doors: Doors, saga_id: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sagakit.shell.metrics import LabelSet
 from sagakit.shell.tally import Observation, Tally
 
 _LONG: Final = metrics.CHOREOGRAPHY
-_ENDS_STEP: Final = {
+ENDS_STEP: Final = {
     contract.PAYMENT_COMPLETED.event: ("payment", metrics.OK),
     contract.PAYMENT_FAILED.event: ("payment", metrics.REFUSED),
     contract.INVENTORY_RESERVED.event: ("inventory", metrics.OK),
@@ -104,7 +104,7 @@ def moved(
     if target == DONE:
         target = f"{DONE}/{after.status.value}"
     tally.counted(metrics.TRANSITIONS, _LONG, source, target)
-    step, outcome = _ENDS_STEP.get(heard.event, ("", ""))
+    step, outcome = ENDS_STEP.get(heard.event, ("", ""))
     if step == _step(source):  # else a later event was heard first, and this step's time is unknown
         tally.sampled(metrics.STEP_DURATION, _LONG, step, outcome, value=in_step_seconds)
     if source not in _UNDOING and _turned_back(after):

@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from order.domain import Status, orchestrated_outcome
+from order.progress import Failure, StepsTold
 from order.store_follow import Report
 from saga.contract import Outcome
 
@@ -48,6 +49,22 @@ class OrchestratorClient:
         except (KeyError, TypeError, ValueError) as error:
             message = f"POST /sagas/query answered something else: {error!r}"
             raise Unreachable(message) from error
+
+    async def steps(self, saga_ids: Sequence[str]) -> StepsTold:
+        """How the steps of these sagas went. Raises Unreachable."""
+        answer = await self._ask("POST", "/sagas/steps", json={"ids": list(saga_ids)})
+        try:
+            times = [
+                (one["step"], one["outcome"], [int(each) for each in one["durations_ms"]])
+                for one in answer["steps"]
+            ]
+            failures = [
+                Failure(one["saga_id"], one["step"], one["reason"]) for one in answer["refusals"]
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            message = f"POST /sagas/steps answered something else: {error!r}"
+            raise Unreachable(message) from error
+        return StepsTold(times, failures)
 
     async def show(self, saga_id: str) -> dict[str, Any] | None:
         """One saga with its history; None where the orchestrator does not know it. Raises

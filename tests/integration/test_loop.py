@@ -23,6 +23,7 @@ from confluent_kafka.cimpl import NewTopic
 from brewsaga.stack import StackConfig, running
 from sagakit.core.deadletters import Poison, Reason
 from sagakit.shell import ports
+from sagakit.shell.faults import GARBAGE, Fault, Kind, utc_now
 from sagakit.shell.ports import Conflict, Connection, Handled, Outgoing, Record
 from sagakit.shell.run import Parts, Running, ServiceSpec, run_service
 from sagakit.shell.runtime import Runtime
@@ -365,3 +366,23 @@ async def test_health_and_metrics(place: Place) -> None:
     await until(counted)
     stop.set()
     await task
+
+
+async def test_a_pause_takes_in_nothing_and_what_is_said_twice_or_beside_garbage_is_there(
+    place: Place,
+) -> None:
+    echo, later = Echo(), utc_now() + timedelta(seconds=DEADLINE_SECONDS)
+    async with service(place, Parts(handlers=[echo])) as runtime:
+        board = runtime.switchboard
+        board.put("stop", Fault(Kind.PAUSE, later))
+        board.put("twice", Fault(Kind.DUPLICATE, later))
+        board.put("bad", Fault(Kind.POISON, later))
+        await asyncio.to_thread(place.say, b"hello")
+        await asyncio.sleep(1.0)  # that nothing comes has no event
+        assert echo.handled == []
+        board.drop("stop")
+        await until(counts(runtime, SEEN, 1))
+        said = await asyncio.to_thread(place.heard, "choreo.out", 3)
+        await until(counts(runtime, OUTBOX, 0))
+    assert [one.value() for one in said] == [GARBAGE, b"hello", b"hello"]
+    assert [bool(one.headers()) for one in said] == [False, True, True]

@@ -6,6 +6,7 @@ last message is what is heard there, and what is said to it is compared with the
 
 from dataclasses import replace
 from datetime import UTC, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import RFC_4122, UUID
 
@@ -22,6 +23,7 @@ from saga.v1.saga_pb2 import InventoryFailed
 from saga.wire import ParticipantWire
 from sagakit.core.deadletters import Reason
 from sagakit.core.participant import Outcome
+from sagakit.shell.faults import Switchboard
 from sagakit.shell.settings import KitSettings
 from unit.participant_world import NOW, SAGA, WIRES, World, do, reach, tell, topic_of, undo
 
@@ -347,7 +349,7 @@ def test_a_service_has_a_handler_a_mode_and_the_undos_it_owes(main: Any) -> None
     service = main.BLUEPRINT.choreography.service
     settings = KitSettings(database_url="", mode="both")
     spec = main.BLUEPRINT.service(settings, World(service).odds)
-    parts = spec.build(None)
+    parts = spec.build(SimpleNamespace(switchboard=Switchboard()))
     assert [(h.service, h.mode) for h in parts.handlers] == [(service, "choreo"), (service, "orch")]
     assert len(parts.dues) == (service in UNDOING)
     first, second = main.BLUEPRINT.new_reference(), main.BLUEPRINT.new_reference()

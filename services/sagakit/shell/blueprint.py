@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from sagakit.core.chance import Odds
 from sagakit.core.reactions import Choreography, Orchestration
+from sagakit.shell.faults import injected
 from sagakit.shell.metrics import Declaration
 from sagakit.shell.participant import ParkedUndos, Participant, Series, Store, Wire, serve
 from sagakit.shell.rows import Backoff, RowTable, Shape
@@ -46,13 +47,14 @@ class Blueprint(Generic[T, E]):
         """The service as the kit runs it."""
         name = self.choreography.service
 
-        def build(_: Runtime) -> Parts:
+        def build(runtime: Runtime) -> Parts:
+            luck = injected(odds, runtime.switchboard)
             backoff = Backoff(settings.resay_after_seconds, settings.resay_max_seconds)
             participant = Participant(
                 name,
-                self.wire(odds),
+                self.wire(luck),
                 RowTable(self.shape, backoff),
-                self.store(odds, self.new_reference),
+                self.store(luck, self.new_reference),
                 settings.park_after_attempts,
             )
             handlers, dues = serve(

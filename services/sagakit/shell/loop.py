@@ -85,6 +85,7 @@ class Worker(Generic[M]):
         self.consumer.start()
         while True:
             batch = await self._batches.get()
+            await self._runtime.switchboard.resumed()
             await self._work(batch)
             self.consumer.finished(batch)
 

@@ -18,6 +18,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sagakit.shell.crash_points import Point, reached
+from sagakit.shell.faults import Copy
 from sagakit.shell.kafka_client import Complaints, common_config, is_fatal
 from sagakit.shell.outbox import OutboxRow, written_at_seconds
 from sagakit.shell.settings import KitSettings
@@ -62,12 +63,17 @@ class Publisher:
         self,
         settings: KitSettings,
         source: str,
+        *,
+        copies: Callable[[str, bytes], list[Copy]],
         delayed: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """`delayed` is told how long the first row of each collection took to be acknowledged."""
+        """`copies` says what a fault puts beside a message: nothing, almost always. `delayed` is
+        told how long the first row of each collection took to be acknowledged.
+        """
         self._delayed = delayed
         self._config = producer_config(settings) | {"error_cb": self._error}
         self._source = source.encode()
+        self._copies = copies
         self._producer = Producer(self._config)
         self._acknowledged: deque[str] = deque()
         self._waiting: deque[OutboxRow] = deque()
@@ -169,13 +175,17 @@ class Publisher:
             if row.id in in_flight:
                 waiting.popleft()
                 continue
+            headers = self._headers(row, now)
             try:
+                for copy in self._copies(row.id, row.payload):
+                    beside = headers if copy.has_headers else None
+                    produce(row.topic, copy.payload, row.key, headers=beside)
                 produce(
                     row.topic,
                     row.payload,
                     row.key,
                     on_delivery=partial(self._delivered, row.id),
-                    headers=self._headers(row, now),
+                    headers=headers,
                 )
             except BufferError:
                 self._producer.poll(0)

@@ -21,10 +21,13 @@ from typing import Any, Final
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 from pydantic import SecretStr
 
-from sagakit.shell import crash_points, database, logs, workers
+from sagakit.shell import crash_points, database, faults_api, logs, workers
+from sagakit.shell.api import create_api
 from sagakit.shell.api_token import TokenFileError, read_token
+from sagakit.shell.faults import Switchboard
 from sagakit.shell.gauges import Collector, GaugeSource
 from sagakit.shell.health import HealthServer
 from sagakit.shell.loop import Worker
@@ -46,7 +49,6 @@ took a sixth of a busy process, and found nothing, since batches make no cycles.
 WRONG_SETTING: Final = 2
 """The exit code of a service that cannot start as it is set."""
 
-ASGIApp = Callable[..., Awaitable[None]]
 Task = Callable[[Runtime], Awaitable[None]]
 
 log = logging.getLogger(__name__)
@@ -62,7 +64,7 @@ class Parts:
 
     handlers: Sequence[Handler[Any]] = ()
     dues: Sequence[Due] = ()
-    app: Callable[[SecretStr | None], ASGIApp] | None = None
+    app: Callable[[SecretStr | None], FastAPI] | None = None
     background: Sequence[Task] = ()
     gauges: Sequence[GaugeSource] = ()
 
@@ -120,13 +122,15 @@ async def open_runtime(spec: ServiceSpec) -> AsyncIterator[Runtime]:
         name=spec.service,
         connections_max=settings.database_connections_max,
     )
+    switchboard = Switchboard()
     metrics, labels = Metrics(spec.metrics), (spec.service,)
     publisher = Publisher(
         settings,
         f"/{settings.topic_prefix}{spec.service}",
+        copies=switchboard.copies,
         delayed=lambda seconds: metrics.observe("outbox_delay_seconds", labels, seconds),
     )
-    runtime = Runtime(spec.service, settings, pool, publisher, metrics)
+    runtime = Runtime(spec.service, settings, pool, publisher, metrics, switchboard)
     publisher.start()
     try:
         yield runtime
@@ -311,9 +315,20 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _api(running: Running, token: SecretStr | None) -> FastAPI | None:
+    """The service's own API, and `/faults` beside it where chaos is allowed."""
+    runtime, build = running.runtime, running.parts.app
+    app = build(token) if build is not None else None
+    if runtime.settings.chaos_enabled:
+        app = app or create_api(f"BrewSaga {runtime.service}", token)
+        app.include_router(faults_api.routes(runtime.switchboard))
+    return app
+
+
 @asynccontextmanager
 async def _http(running: Running, token: SecretStr | None) -> AsyncIterator[None]:
-    if running.parts.app is None:
+    app = _api(running, token)
+    if app is None:
         yield
         return
     settings = running.runtime.settings
@@ -326,7 +341,7 @@ async def _http(running: Running, token: SecretStr | None) -> AsyncIterator[None
         raise _cannot_listen("HTTP_PORT", settings.http_host, settings.http_port, error) from error
     running.http_port = listening.getsockname()[1]
     config = uvicorn.Config(
-        running.parts.app(token),
+        app,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,

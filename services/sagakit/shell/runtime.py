@@ -20,6 +20,7 @@ from functools import partial
 from sagakit.shell import crash_points, outbox
 from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import ACQUIRE_TIMEOUT_SECONDS, Pool
+from sagakit.shell.faults import Switchboard
 from sagakit.shell.metrics import Metrics
 from sagakit.shell.outbox import OutboxRow
 from sagakit.shell.ports import Connection, Outgoing, Write
@@ -54,6 +55,7 @@ class Runtime:
     pool: Pool
     publisher: Publisher
     metrics: Metrics
+    switchboard: Switchboard
 
     def healthy(self) -> bool:
         """Whether the broker answered when last asked. Orders are accepted all the same."""
@@ -78,7 +80,8 @@ class Runtime:
 
     def rows_of(self, outgoing: Sequence[Outgoing]) -> list[OutboxRow]:
         """The outbox rows that say this. Write them, and `publish_soon` after COMMIT."""
-        return outbox.rows_of(outgoing, self.settings.topic_prefix)
+        held_back = self.switchboard.held_back(outgoing)
+        return outbox.rows_of(held_back, self.settings.topic_prefix)
 
     def publish_soon(self, rows: Sequence[OutboxRow]) -> None:
         """Publish from memory, after COMMIT. What fails is left to the sweeper."""

@@ -9,7 +9,7 @@ nothing.
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sagakit.shell import crash_points
@@ -93,6 +93,9 @@ class KitSettings(BaseSettings):
     faults_enabled: bool = True
     """Whether faults named in a message are honoured; off in production."""
 
+    chaos_enabled: bool = False
+    """Whether faults may be switched on from outside (`/faults`); needs `API_TOKEN_FILE`."""
+
     outbox_keep: bool = False
     """Keep acknowledged outbox rows (audits and tests only: the table grows for ever)."""
     crash_at: str | None = None
@@ -125,6 +128,13 @@ class KitSettings(BaseSettings):
             message = f"topic_prefix is {value!r}; it must end in '-': set TOPIC_PREFIX={value}-"
             raise ValueError(message)
         return value
+
+    @model_validator(mode="after")
+    def _check_chaos(self) -> "KitSettings":
+        if self.chaos_enabled and self.api_token_file is None:
+            message = "CHAOS_ENABLED needs API_TOKEN_FILE: not everyone may break this service"
+            raise ValueError(message)
+        return self
 
     @property
     def modes(self) -> tuple[str, ...]:
