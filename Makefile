@@ -7,10 +7,11 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
 BREWSAGA := $(PYTHON) -m brewsaga
+FAULTS := PYTHONPATH=services:tests $(PYTHON) -m e2e.faults
 MODE ?= choreo
 COUNT ?= 1
 
-.PHONY: help venv demo bench test test-long check format lint types contracts generate verify lock \
+.PHONY: help venv demo bench test test-long crash-points crash-pairs check format lint types contracts generate verify lock \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -37,6 +38,12 @@ bench: $(READY) ## Sagas a second when saturated, latency at one in flight, both
 
 test: $(READY) ## Run the tests: rules, stores, the loop, foreign programs and poison on real Kafka and Postgres
 	$(PYTHON) -m pytest -m "not long"
+
+crash-points: $(READY) ## Kill -9 at each crash point of each handler in each mode, on real Kafka and Postgres
+	$(FAULTS) points
+
+crash-pairs: $(READY) ## Two deaths on one saga's way: RANDOM_PAIRS=n drawn by SEED, WITHIN=from:to of one handler's
+	$(FAULTS) pairs --random $(or $(RANDOM_PAIRS),25) --seed $(or $(SEED),1) --within $(or $(WITHIN),0:0)
 
 test-long: $(READY) ## Kill each service, Kafka, Postgres and every topic under 200 open orders
 	$(PYTHON) -m pytest -m long

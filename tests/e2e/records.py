@@ -7,7 +7,8 @@ import asyncio
 from typing import Any, Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from e2e.world import World, until
 from saga import contract
@@ -55,8 +56,9 @@ async def settled(here: World) -> None:
 
 def _ends(admin: AdminClient, prefix: str) -> dict[Place, int]:
     """The offset after the last record of every partition."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     wanted = {
-        TopicPartition(prefix + topic.name, partition): OffsetSpec.latest()
+        TopicPartition(prefix + topic.name, partition): latest
         for topic in contract.TOPICS
         for partition in range(contract.PARTITIONS)
     }

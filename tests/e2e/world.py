@@ -25,13 +25,23 @@ from confluent_kafka.admin import AdminClient
 from brewsaga.audit import Report, audit
 from brewsaga.processes import Child, stop
 from brewsaga.services_runner import Backing, Places, choose_places, environment, wait_ready
-from brewsaga.stack import Stack, ensure_databases, ensure_topics, is_embedded, migrate
+from brewsaga.stack import (
+    Stack,
+    StackError,
+    ensure_databases,
+    ensure_topics,
+    forget_topics,
+    is_embedded,
+    migrate,
+)
 from saga import contract
 
 DATABASE_FOLDER: Final = Path(__file__).resolve().parents[2] / "db"
 FLUSH_SECONDS: Final = 20.0
 PRODUCED_BYTES_MAX: Final = 4 * 1024 * 1024
 POLL_SECONDS: Final = 0.2
+GROUP_SECONDS: Final = 10.0
+"""How long a group may take to notice that its members are dead."""
 END_SECONDS: Final = 300.0
 """No speed check: how long a saga may stay open before the test says that it hangs."""
 
@@ -74,13 +84,15 @@ class World:
 
     # ------------------------------------------------------------ processes
 
-    async def start(self, services: Iterable[str] = contract.DATABASES) -> None:
-        """Start those services that do not run, and wait until each is ready."""
+    async def start(self, services: Iterable[str] = contract.DATABASES, **more: str) -> None:
+        """Start those services that do not run, and wait until each is ready. `more` settings are
+        for these processes alone. Raises CommandError where one ends before it is ready.
+        """
         embedded = await asyncio.to_thread(is_embedded, self.bootstrap)
         backing = Backing(self.bootstrap, {**self.urls, **self.detours}, embedded)
         fresh: list[Child] = []
         for service in services:
-            given = environment(service, backing, self.places, self.extra)
+            given = environment(service, backing, self.places, {**self.extra, **more})
             command = [sys.executable, "-m", service]
             child = Child.start(service, command, given, self.logs / f"{service}.log")
             self.children[service] = child
@@ -203,7 +215,22 @@ class World:
             return not set(names) & set(known.topics)
 
         await until("every topic is deleted", gone, 60)
+        await self.make_topics()
+
+    async def make_topics(self) -> None:
+        """Every topic that is not there, empty."""
+        names = contract.all_topics(self.prefix)
         await asyncio.to_thread(ensure_topics, self.bootstrap, names, contract.PARTITIONS)
+
+    async def forget_groups(self, groups: Sequence[str]) -> bool:
+        """Delete consumer groups once their members are gone; False where somebody stays."""
+        deadline = time.monotonic() + GROUP_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(StackError):
+                await asyncio.to_thread(forget_topics, self.bootstrap, (), groups)
+                return True
+            await asyncio.sleep(POLL_SECONDS)
+        return False
 
 
 @asynccontextmanager

@@ -31,7 +31,8 @@ class Resayer:
         self._dues = dues
         self._limit = max(1, int(runtime.settings.resay_rate_per_second * ASK_EVERY_SECONDS))
         self._came_back = {due.name: False for due in dues}
-        self._answered_before = False
+        # A service with an API is asked for its parts when the broker has already answered.
+        self._answered_before = runtime.healthy()
         runtime.publisher.recovered.append(self._broker_answers)
 
     def _broker_answers(self) -> None:
