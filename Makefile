@@ -10,8 +10,9 @@ BREWSAGA := $(PYTHON) -m brewsaga
 FAULTS := PYTHONPATH=services:tests $(PYTHON) -m e2e.faults
 MODE ?= choreo
 COUNT ?= 1
+BROKERS ?= 1
 
-.PHONY: help venv demo bench test test-long crash-points crash-pairs check format lint types contracts generate verify lock \
+.PHONY: help venv demo bench test test-long overload crash-points crash-pairs check format lint types contracts generate verify lock \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -38,6 +39,9 @@ bench: $(READY) ## Sagas a second when saturated, latency at one in flight, both
 
 test: $(READY) ## Run the tests: rules, stores, the loop, foreign programs and poison on real Kafka and Postgres
 	$(PYTHON) -m pytest -m "not long"
+
+overload: $(READY) ## Twice as many orders as can be served, for two minutes, in each mode
+	$(BREWSAGA) overload
 
 crash-points: $(READY) ## Kill -9 at each crash point of each handler in each mode, on real Kafka and Postgres
 	$(FAULTS) points
@@ -67,8 +71,8 @@ contracts: $(READY)
 
 # ---------------------------------------------------------------- the lecture's terminals: one service each
 
-up: $(READY) ## Start Kafka (19092, or BREWSAGA_KAFKA_PORT) and Postgres (15435, or BREWSAGA_POSTGRES_PORT)
-	$(PYTHON) -m brewsaga.stack up
+up: $(READY) ## Start Kafka (19092, or BREWSAGA_KAFKA_PORT; BROKERS=3 for a cluster) and Postgres (15435, or BREWSAGA_POSTGRES_PORT)
+	$(PYTHON) -m brewsaga.stack up --brokers $(BROKERS)
 
 down: $(READY) ## End what `make up` started; the data stay
 	$(PYTHON) -m brewsaga.stack down

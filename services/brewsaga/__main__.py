@@ -202,6 +202,22 @@ def bench(
     run(sagas, alone, repetitions, Path(result))
 
 
+@app.command()
+def overload(
+    mode: Annotated[str, typer.Option(help="choreo, orch or both.")] = "both",
+    seconds: Annotated[float, typer.Option(min=10, max=600, help="At twice the rate.")] = 120.0,
+    max_in_flight: Annotated[int | None, typer.Option(min=1, help="Orders open at once.")] = None,
+    result: Annotated[str, typer.Option(help="The figures (JSON).")] = "overload-result.json",
+) -> None:
+    """Place twice as many orders as can be served, and see that all that are accepted end."""
+    from pathlib import Path
+
+    from brewsaga.overload import run
+
+    kept = run(_modes(mode), seconds, max_in_flight, Path(result))
+    raise typer.Exit(0 if kept else 1)
+
+
 @app.command("run", context_settings={"ignore_unknown_options": True})
 def run_service(
     service: Annotated[str, typer.Argument(help="payment, inventory, shipment, order, …")],
