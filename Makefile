@@ -12,7 +12,7 @@ MODE ?= choreo
 COUNT ?= 1
 BROKERS ?= 1
 
-.PHONY: help venv demo bench test test-long overload crash-points crash-pairs check format lint types contracts generate verify lock \
+.PHONY: help venv demo bench test test-long overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -48,6 +48,12 @@ crash-points: $(READY) ## Kill -9 at each crash point of each handler in each mo
 
 crash-pairs: $(READY) ## Two deaths on one saga's way: RANDOM_PAIRS=n drawn by SEED, WITHIN=from:to of one handler's
 	$(FAULTS) pairs --random $(or $(RANDOM_PAIRS),25) --seed $(or $(SEED),1) --within $(or $(WITHIN),0:0)
+
+prove-long: $(READY) ## The next slice of the long proof under real faults; its rows go to docs/proof.jsonl
+	$(FAULTS) next
+
+prove-totals: $(READY) ## What the slices of the long proof come to, and what that rules out
+	@$(FAULTS) totals
 
 test-long: $(READY) ## Kill each service, Kafka, Postgres and every topic under 200 open orders
 	$(PYTHON) -m pytest -m long

@@ -52,6 +52,8 @@ def append(rows: Iterable[Row], file: Path = FILE) -> None:
 
 def read(file: Path = FILE) -> list[Row]:
     """All that was ever appended."""
+    if not file.exists():
+        return []
     return [Row(**json.loads(line)) for line in file.read_text().splitlines()]
 
 

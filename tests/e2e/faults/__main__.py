@@ -1,4 +1,4 @@
-"""`python -m e2e.faults points|pairs|long|totals`: real faults, and the verdict on what is left.
+"""`python -m e2e.faults points|pairs|long|next|totals`: real faults, and the verdict after them.
 
 Progress goes to stderr, a line a trial; the result to stdout. Exit code 1 where a death was not
 seen, an order did not end, or an invariant is broken.
@@ -9,18 +9,19 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import proof
 from brewsaga.stack import KafkaChoice, Stack, StackConfig, running
-from e2e.faults import cases, long
+from e2e.faults import cases, long, plan
 from e2e.faults.cases import Trial
 from e2e.faults.runner import SETTINGS, Runner, Verdict
 from e2e.world import world
 
+PAIRS: Final = "pairs of crash points"
 FAILED: Final = 1
 USAGE: Final = 2
 
@@ -49,17 +50,18 @@ def _logs() -> Path:
 
 def _points(given: argparse.Namespace) -> int:
     every = cases.every_trial()
-    return _try(given, "crash points", [one for one in every if given.only in one.name])
+    return _try(given, {"crash points": [one for one in every if given.only in one.name]})
 
 
 def _pairs(given: argparse.Namespace) -> int:
     begin, _, end = given.within.partition(":")
     within = cases.pairs_within_a_handler()[int(begin or 0) : int(end) if end else None]
     drawn = cases.random_pairs(given.random, given.seed)
-    return _try(given, "pairs of crash points", [*within, *drawn])
+    return _try(given, {f"{PAIRS} within a handler": within, f"{PAIRS} at random": drawn})
 
 
-def _try(given: argparse.Namespace, what: str, trials: Sequence[Trial]) -> int:
+def _try(given: argparse.Namespace, wanted: Mapping[str, Sequence[Trial]]) -> int:
+    trials = [trial for some in wanted.values() for trial in some]
     if not trials:
         _tell("no trial was asked for, or none has such a name")
         return USAGE
@@ -72,7 +74,7 @@ def _try(given: argparse.Namespace, what: str, trials: Sequence[Trial]) -> int:
         print(f"not passed: {line}")
     print(verdict.summary())
     if given.record:
-        proof.append(_rows(given, what, verdict))
+        proof.append(_rows(given, wanted, verdict))
     return _verdict(verdict.kept, logs)
 
 
@@ -81,13 +83,26 @@ async def _run(stack: Stack, logs: Path, trials: Sequence[Trial]) -> Verdict:
         return await Runner(here, _tell).run(trials)
 
 
-def _rows(given: argparse.Namespace, what: str, verdict: Verdict) -> list[proof.Row]:
-    drawn = {name: getattr(given, name) for name in ("random", "seed", "within") if name in given}
-    counted = {what: verdict.trials - len(verdict.not_passed), "deaths at them": verdict.deaths}
+def _rows(
+    given: argparse.Namespace, wanted: Mapping[str, Sequence[Trial]], verdict: Verdict
+) -> list[proof.Row]:
+    """What was passed of each kind; a trial that was not is none."""
+    failed = {line.partition(": ")[0] for line in verdict.not_passed}
+    counted = {
+        what: sum(trial.name not in failed for trial in trials)
+        for what, trials in wanted.items()
+        if trials
+    }
     return [
-        proof.row("crash points", name, count, verdict.violations, verdict.seconds, **drawn)
-        for name, count in counted.items()
+        proof.row("crash points", what, count, verdict.violations, verdict.seconds, **_told(given))
+        for what, count in {**counted, "deaths at a crash point": verdict.deaths}.items()
     ]
+
+
+def _told(given: argparse.Namespace) -> dict[str, Any]:
+    """What makes a row's run repeatable."""
+    names = ("slice", "random", "seed", "within", "brokers", "wipes")
+    return {name: getattr(given, name) for name in names if getattr(given, name, None) is not None}
 
 
 def _verdict(kept: bool, logs: Path) -> int:
@@ -112,18 +127,35 @@ def _long(given: argparse.Namespace) -> int:
     print(f"orders: {orders}; after the last heal: {outcome.late()}")
     print(f"{outcome.violations} violations, {outcome.seconds:.0f} s")
     if given.record:
-        proof.append(outcome.rows(seed=given.seed, brokers=given.brokers))
+        proof.append(outcome.rows(**_told(given)))
     return _verdict(outcome.kept, logs)
 
 
+def _next(_given: argparse.Namespace) -> int:
+    """The next slice of the plan; its rows say that it is done."""
+    number = plan.next_slice(proof.read())
+    step, words = plan.step_of(number), ["--record", "--slice", str(number), "--seed", str(number)]
+    if step.pairs_within:
+        begin, end = plan.within_of(number)
+        words = ["pairs", *words, "--within", f"{begin}:{end}"]
+    elif step.random_pairs:
+        words = ["pairs", *words, "--random", str(step.random_pairs)]
+    else:
+        how = ("--wipes", str(step.wipes), "--brokers", str(step.brokers))
+        words = ["long", *words, "--seconds", str(plan.LONG_SECONDS), *how]
+    _tell(f"slice {number}: python -m e2e.faults {' '.join(words)}")
+    return main(words)
+
+
 def _totals(_given: argparse.Namespace) -> int:
-    print("\n".join(proof.totals(proof.read())))
+    rows = proof.read()
+    print("\n".join([*plan.progress(rows), "", *proof.totals(rows)]))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m e2e.faults", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="points|pairs|long|totals")
+    commands = parser.add_subparsers(required=True, metavar="points|pairs|long|next|totals")
     points = commands.add_parser("points", help="each point of each handler in each mode once")
     points.add_argument("--only", default="", help="trials whose name contains this")
     points.set_defaults(run=_points)
@@ -140,6 +172,9 @@ def _parser() -> argparse.ArgumentParser:
     slices.set_defaults(run=_long)
     for command in (points, pairs, slices):
         command.add_argument("--record", action="store_true", help="append to docs/proof.jsonl")
+        command.add_argument("--slice", type=int, help="its number in the plan")
+    following = commands.add_parser("next", help="the next slice of the plan, and record it")
+    following.set_defaults(run=_next)
     totals = commands.add_parser("totals", help="what docs/proof.jsonl comes to")
     totals.set_defaults(run=_totals)
     return parser

@@ -44,6 +44,7 @@ class Proxy:
     cut: int = 0
     swallowed: int = 0
     slowed: int = 0
+    near_port: int = 0
     _server: asyncio.Server | None = None
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -51,8 +52,8 @@ class Proxy:
     async def listen(self) -> int:
         """The port that stands in for the address."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        self.near_port = int(self._server.sockets[0].getsockname()[1])
+        return self.near_port
 
     async def close(self) -> None:
         """Cut all and listen no more."""
