@@ -140,13 +140,17 @@ async def run(stack: Stack, logs: Path, given: Slice) -> Outcome:
 
 @asynccontextmanager
 async def proxied(here: World, chance: random.Random) -> AsyncIterator[dict[str, Proxy]]:
-    """A proxy before each service's database."""
+    """A proxy before each service's database, and one between order and the orchestrator's API."""
     proxies: dict[str, Proxy] = {}
+    api = here.places["orchestrator"]
     try:
         for service in SERVICES:
             proxies[service], here.detours[service] = await before_database(
                 here.urls[service], chance
             )
+        proxies["orchestrator's API"] = Proxy("127.0.0.1", api.http_port, chance)
+        port = await proxies["orchestrator's API"].listen()
+        here.extra = {**here.extra, "ORCHESTRATOR_URL": f"http://127.0.0.1:{port}"}
         yield proxies
     finally:
         await here.end()
@@ -169,7 +173,7 @@ Strike = Callable[[Siege], Awaitable[None]]
 
 
 async def _network(siege: Siege, way: Way, seconds: float) -> None:
-    await siege.bad_network(siege.chance.choice(SERVICES), way, seconds)
+    await siege.bad_network(siege.chance.choice(list(siege.proxies)), way, seconds)
 
 
 MIXED: Final[tuple[Strike, ...]] = (
