@@ -16,7 +16,7 @@ BROKERS ?= 1
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
-  run-place-order chaos-fail-shipment saga-list audit doctor dashboards clean
+  run-place-order chaos-fail-shipment saga-list audit doctor observe dashboards clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -133,6 +133,9 @@ audit: $(READY) ## Judge every promise on the stack of `make up`
 
 doctor: $(READY) ## Say what can be reached, and what to do if not
 	$(BREWSAGA) doctor
+
+observe: $(READY) ## Start a Prometheus (Debian's package) beside what runs here, with the alerts
+	$(BREWSAGA) observe
 
 dashboards: $(READY) ## Put the dashboards into the Grafana at GRAFANA_URL, with GRAFANA_TOKEN
 	$(BREWSAGA) dashboards

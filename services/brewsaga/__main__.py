@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from brewsaga.errors import CommandError, Exit
+from brewsaga.project_commands import project
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Sagas over Kafka that lose nothing, in choreography and in orchestration.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help: drawing it costs more than all the rest
     pretty_exceptions_enable=False,
 )
@@ -31,9 +31,17 @@ WAIT_SECONDS: Final = 60.0
 
 
 class Output(StrEnum):
-    """How a list is printed."""
+    """How something is printed."""
 
     TABLE = "table"
+    JSON = "json"
+
+
+class ListOutput(StrEnum):
+    """How a list of sagas is printed."""
+
+    TABLE = "table"
+    WIDE = "wide"
     JSON = "json"
     NAME = "name"
 
@@ -50,6 +58,12 @@ def _default_url() -> str:
     from brewsaga.api_client import ORDER_URL
 
     return ORDER_URL
+
+
+def _metric_names() -> list[str]:
+    from brewsaga.scrape import NAMES
+
+    return list(NAMES)
 
 
 def _run(command: "Coroutine[object, object, Exit]") -> None:
@@ -114,17 +128,47 @@ def place(
 
 @app.command("list")
 def list_sagas(
-    mode: Annotated[str, typer.Option("-m", "--mode", help="choreo or orch; both without.")] = "",
-    status: Annotated[str, typer.Option("-s", "--status", help="RUNNING, SUCCESS, FAILED.")] = "",
+    mode: Annotated[
+        str,
+        typer.Option(
+            "-m",
+            "--mode",
+            help="choreo or orch; both without.",
+            autocompletion=lambda: ["choreo", "orch"],
+        ),
+    ] = "",
+    status: Annotated[
+        str,
+        typer.Option(
+            "-s",
+            "--status",
+            help="RUNNING, SUCCESS, FAILED.",
+            autocompletion=lambda: ["running", "success", "failed"],
+        ),
+    ] = "",
+    stuck: Annotated[
+        bool, typer.Option("--stuck", help="Open, and nothing new learnt for two minutes.")
+    ] = False,
+    since: Annotated[
+        str, typer.Option(help="Placed since: 10m, 2h, or a time with its zone.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Rows at most.")] = 50,
-    output: Shape = Output.TABLE,
+    output: Annotated[ListOutput, typer.Option("-o", "--output", help="How to print it.")] = (
+        ListOutput.TABLE
+    ),
+    watch: Annotated[bool, typer.Option("--watch", help="Each second anew, until Ctrl-C.")] = False,
     url: Url = "",
 ) -> None:
     """List sagas, newest first."""
     from brewsaga.commands import list_sagas as run
 
-    query = {"mode": mode or None, "status": status.upper() or None}
-    _run(run(url or _default_url(), output.value, limit, query))
+    query = {
+        "mode": mode or None,
+        "status": status.upper() or None,
+        "stuck": "true" if stuck else None,
+        "since": since or None,
+    }
+    _run(run(url or _default_url(), output.value, limit, query, again=watch))
 
 
 @app.command()
@@ -149,6 +193,23 @@ def watch(saga_id: SagaId, timeout: Timeout = WAIT_SECONDS, url: Url = "") -> No
     from brewsaga.commands import watch as run
 
     _run(run(url or _default_url(), saga_id, timeout))
+
+
+@app.command()
+def metrics(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="All without any.", autocompletion=_metric_names),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="HOST:PORT of a service's metrics; several times.")
+    ] = None,
+    output: Shape = Output.TABLE,
+) -> None:
+    """Print what the services of this machine count now; what is 0 is left out, but for JSON."""
+    from brewsaga.scrape import metrics as run
+
+    _run(run(names or (), target or (), output.value))
 
 
 @app.command()
@@ -260,51 +321,7 @@ def saga_list(
     _run(run(url, limit))
 
 
-@app.command("graphs")
-def graphs(
-    write: Annotated[str, typer.Option(help="File to put them into; printed without.")] = "",
-    check: Annotated[bool, typer.Option("--check", help="Fail where the file differs.")] = False,
-) -> None:
-    """Draw both modes from the tables that the services run by."""
-    from pathlib import Path
-
-    from brewsaga import graphs as drawn
-
-    if not write:
-        print(drawn.choreography() + "\n" + drawn.orchestration(), end="")
-        return
-    text = Path(write).read_text(encoding="utf-8")
-    if check and drawn.filled(text) != text:
-        message = f"the graphs in {write} differ from the tables"
-        raise CommandError(message, f"brewsaga graphs --write {write}")
-    if not check:
-        drawn.write(Path(write))
-
-
-@app.command("generate")
-def generate(
-    root: Annotated[str, typer.Argument(help="The project's folder.")] = ".",
-    check: Annotated[bool, typer.Option("--check", help="Fail where a file differs.")] = False,
-) -> None:
-    """Write the files that follow from the code: OpenAPI, metrics page, dashboards, schemas."""
-    from pathlib import Path
-
-    from brewsaga import generated
-
-    if not check:
-        generated.write(Path(root))
-    elif differing := generated.differing(Path(root)):
-        message = f"{' and '.join(differing)} differ from what the code says"
-        raise CommandError(message, "brewsaga generate (in the project's folder)")
-
-
-@app.command("dashboards")
-def push_dashboards() -> None:
-    """Put the dashboards into the Grafana at GRAFANA_URL, with the token GRAFANA_TOKEN."""
-    from brewsaga import dashboards
-    from brewsaga.dashboards.push import push
-
-    print("\n".join(push(dashboards.boards(), os.environ)))
+app.add_typer(project)
 
 
 def _say_error(text: str, next_step: str) -> None:

@@ -20,6 +20,9 @@ DATABASE_PREFIX: Final = "brewsaga_"
 ONE_TERMINAL_FOLDER: Final = "machine"
 """Where `brewsaga up` has its own stack, inside the folder of `make up`."""
 
+OBSERVED_FOLDER: Final = "prometheus"
+"""Where `brewsaga observe` keeps what it has seen, in the same folder."""
+
 SCHEMA_FOLDER: Final = SERVICES_FOLDER.parent / "db"
 
 

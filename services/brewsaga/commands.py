@@ -8,19 +8,37 @@ import json
 import os
 import sys
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import Progress
 
-from brewsaga import render
+from brewsaga import live, render
 from brewsaga.api_client import ORCHESTRATOR, ORCHESTRATOR_URL, Json, OrderApi, order_api
 from brewsaga.errors import Exit
 from brewsaga.waiting import ASK_AGAIN_SECONDS, exit_code, is_settled, wait_for_ends
 from saga.contract import DEFAULT_TOPIC_PREFIX, ORDER_REQUESTED, PLACE_ORDER, Mode
 
-LIST_COLUMNS: Final = ("saga", "mode", "status", "step", "outcome", "reason", "created")
+LIST_COLUMNS: Final = {
+    "saga": "saga_id",
+    "mode": "mode",
+    "status": "status",
+    "step": "current_step",
+    "outcome": "outcome",
+    "reason": "failure_reason",
+    "created": "created_at",
+}
+"""What a list shows, and the field it is in."""
+WIDE_COLUMNS: Final = {
+    **LIST_COLUMNS,
+    "updated": "updated_at",
+    "owed by": "owed_by",
+    "customer": "customer_id",
+    "cents": "amount_cents",
+    "said": "said",
+}
 STATE_COLUMNS: Final = (
     "saga_id",
     "current_step",
@@ -93,30 +111,30 @@ async def _place_one(api: OrderApi, mode: Mode, order: Json) -> str:
     return saga_id
 
 
-async def list_sagas(url: str, output: str, limit: int, query: dict[str, str | None]) -> Exit:
-    """Print the sagas of a query, newest first."""
+async def list_sagas(
+    url: str, output: str, limit: int, query: dict[str, str | None], *, again: bool = False
+) -> Exit:
+    """Print the sagas of a query, newest first; `again`: each second anew."""
     async with order_api(url) as api:
-        found = [saga async for saga in api.sagas(limit, **query)]
-    if output == "json":
-        print(json.dumps(found, indent=2))
-    elif output == "name":
-        print("\n".join(saga["saga_id"] for saga in found))
-    else:
-        rows = [_list_row(saga) for saga in found]
-        print("\n".join(render.table(LIST_COLUMNS, rows)))
+
+        async def ask() -> list[str]:
+            return _listed(output, [saga async for saga in api.sagas(limit, **query)])
+
+        await live.show(ask, again=again)
     return Exit.COMPLETED
 
 
-def _list_row(saga: Json) -> tuple[object, ...]:
-    return (
-        saga["saga_id"],
-        saga["mode"],
-        saga["status"],
-        saga["current_step"],
-        saga.get("outcome"),
-        saga.get("failure_reason"),
-        str(saga["created_at"])[:19],
-    )
+def _listed(output: str, found: list[Json]) -> list[str]:
+    if output == "json":
+        return [json.dumps(found, indent=2)]
+    if output == "name":
+        return [saga["saga_id"] for saga in found]
+    columns = LIST_COLUMNS if output == "table" else WIDE_COLUMNS
+    return render.table(tuple(columns), [_list_row(saga, columns.values()) for saga in found])
+
+
+def _list_row(saga: Json, names: Iterable[str]) -> tuple[object, ...]:
+    return tuple(str(saga[name])[:19] if name.endswith("_at") else saga[name] for name in names)
 
 
 async def show(url: str, saga_id: str, output: str) -> Exit:

@@ -13,11 +13,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-from brewsaga import backing
+from brewsaga import backing, targets
 from brewsaga.errors import CommandError, Exit
 from brewsaga.services_runner import Backing, Places, environment, services_running
 from brewsaga.stack import StackConfig, announced, ensure_topics, running
 from brewsaga.stack.config import data_folder
+from brewsaga.stack.ports import free_ports
 from brewsaga.stack.state import read_state
 from saga import contract
 
@@ -85,9 +86,11 @@ def _serve(bootstrap: str, admin_url: str, mode: str) -> Exit:
 async def _serve_until_stopped(ready: Backing, extra: dict[str, str]) -> None:
     logs = data_folder() / LOG_FOLDER
     async with services_running(ready, logs, extra, backing.api_ports()) as places:
-        print(addresses(places), flush=True)
-        tell(f"logs: {logs}; Ctrl-C stops everything; next: brewsaga place --mode both --wait")
-        await asyncio.Event().wait()
+        ports = {name: place.metrics_port for name, place in places.items()}
+        with targets.told(data_folder(), backing.ONE_TERMINAL_FOLDER, ports):
+            print(addresses(places), flush=True)
+            tell(f"logs: {logs}; Ctrl-C stops everything; next: brewsaga place --mode both --wait")
+            await asyncio.Event().wait()
 
 
 def addresses(places: dict[str, Places]) -> str:
@@ -109,10 +112,23 @@ def become_service(service: str, mode: str, arguments: Sequence[str]) -> None:
     places = {service: Places(0, 0), **ports}
     given = environment(service, found, places, {"MODE": mode, "LOG_FORMAT": "text"})
     given["PRINT_TIMELINE" if service == "order" else "PRINT_SAID"] = "true"
+    if not arguments:
+        given["METRICS_PORT"] = _announced_port(service, mode)
     own = {"PYTHONPATH", "DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "MODE"}
     passed = {name: value for name, value in os.environ.items() if name not in own}
     command = [sys.executable, "-m", service, *arguments]
     os.execve(sys.executable, command, given | passed)  # noqa: S606 - our own interpreter
+
+
+def _announced_port(service: str, mode: str) -> str:
+    """Where this terminal's metrics will be; said before, since this process becomes the service.
+
+    One that was chosen outside is said as it is.
+    """
+    port = os.environ.get("METRICS_PORT") or str(free_ports(1)[0])
+    if port.isdecimal():
+        targets.write(data_folder(), f"{service}-{mode}", {service: int(port)})
+    return port
 
 
 def init_databases() -> Exit:

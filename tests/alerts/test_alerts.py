@@ -4,9 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from alerts.blocks import ROOT, RULES, asking, blocks, expression
 from alerts.prometheus import judged
+from brewsaga.__main__ import app
 from saga import metrics
 
 HERE = Path(__file__).parent
@@ -85,3 +87,18 @@ def test_who_is_woken_finds_a_page(alert: str) -> None:
 def test_every_page_has_its_alert() -> None:
     pages = {page.stem for page in RUNBOOKS.glob("*.md")} - {"README"}
     assert pages == set(ALERTS)
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_what_a_page_says_to_type_can_be_typed(alert: str) -> None:
+    page = (RUNBOOKS / f"{alert}.md").read_text()
+    typed = re.findall(r"^brewsaga (\S+)([^#\n]*)", page, re.MULTILINE)
+    assert typed
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    names = {one.name for one in metrics.EVERY}
+    for command, arguments in typed:
+        assert command in known, command
+        options = {name for one in known[command].params for name in one.opts}
+        assert set(re.findall(r"--?\w[\w-]*", arguments)) <= options, arguments
+        if command == "metrics":
+            assert set(arguments.split()) <= names, arguments

@@ -13,7 +13,7 @@ from saga.contract import DATABASES, STEPS, UNDO_NAMES, Mode
 
 FAULTS = ("", "payment=100", "inventory=100", "shipment=100", "shipment=100;refund=60;release=60")
 ORDERS_EACH = 4
-SERIES_MAX = 3_000
+SERIES_MAX = 2_500
 """Of all five services together."""
 
 WORDS_A_LABEL_MAX = 30

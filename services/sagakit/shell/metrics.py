@@ -19,6 +19,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 
 from sagakit.core.deadletters import Reason
@@ -151,6 +152,8 @@ class Metrics:
     """Every metric of one process, in a registry of its own."""
 
     def __init__(self, declarations: Iterable[Declaration] = ()) -> None:
+        # A second series a counter, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

@@ -1,0 +1,28 @@
+"""Draws lines again and again in place, for people who watch; without a terminal, once.
+
+Knows no API and no saga.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+EVERY_SECONDS: Final = 1.0
+
+
+async def show(ask: Callable[[], Awaitable[Sequence[str]]], *, again: bool) -> None:
+    """Print what `ask` says; `again` and a terminal: until Ctrl-C."""
+    lines = await ask()
+    if not again or not sys.stdout.isatty():
+        print("\n".join(lines))
+        return
+    with Live(console=Console(), auto_refresh=False) as live:
+        while True:
+            live.update(Text("\n".join(lines)), refresh=True)
+            await asyncio.sleep(EVERY_SECONDS)
+            lines = await ask()
