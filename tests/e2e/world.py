@@ -75,6 +75,8 @@ class World:
     extra: Mapping[str, str]
     detours: dict[str, str] = field(default_factory=dict)
     """Addresses that a service is given in the place of its database's own."""
+    kafka_detour: str = ""
+    """The address that services are given in the place of Kafka's own."""
     places: dict[str, Places] = field(default_factory=lambda: choose_places({}))
     children: dict[str, Child] = field(default_factory=dict)
 
@@ -89,7 +91,8 @@ class World:
         for these processes alone. Raises CommandError where one ends before it is ready.
         """
         embedded = await asyncio.to_thread(is_embedded, self.bootstrap)
-        backing = Backing(self.bootstrap, {**self.urls, **self.detours}, embedded)
+        kafka = self.kafka_detour or self.bootstrap
+        backing = Backing(kafka, {**self.urls, **self.detours}, embedded)
         fresh: list[Child] = []
         for service in services:
             given = environment(service, backing, self.places, {**self.extra, **more})

@@ -13,15 +13,22 @@ INTERNAL_PARTITIONS = 8  # Kafka's 50 cost seconds at start and serve nobody on 
 CLEANER_BUFFER_BYTES = 16 * 1024 * 1024  # the default of 128 MiB does not fit a heap of 512 MiB
 BROKER_HEARTBEAT_MS = 300
 ASCII_END = 128
+DETOUR = "DETOUR"
 
 
 @dataclass(frozen=True)
 class BrokerPlace:
-    """Where one broker listens and keeps its log; node ids begin at 1."""
+    """Where one broker listens and keeps its log; node ids begin at 1.
+
+    Whoever comes by `detour_port` is told to go on by `detour_told`, where somebody else listens
+    and passes on: a test's bad network. 0 means that there is none.
+    """
 
     node: int
     port: int
     controller_port: int
+    detour_port: int = 0
+    detour_told: int = 0
 
 
 def properties(place: BrokerPlace, everyone: Sequence[BrokerPlace], log_dir: Path) -> str:
@@ -33,9 +40,11 @@ def properties(place: BrokerPlace, everyone: Sequence[BrokerPlace], log_dir: Pat
         "process.roles": "broker,controller",
         "node.id": place.node,
         "listeners": f"PLAINTEXT://127.0.0.1:{place.port},"
-        f"CONTROLLER://127.0.0.1:{place.controller_port}",
+        f"CONTROLLER://127.0.0.1:{place.controller_port}{_listens(place.detour_port)}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{place.port}{_listens(place.detour_told)}",
         "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,"
+        f"{DETOUR}:PLAINTEXT",
         # Voters named here and not in the stored log: the ports may then change between two starts.
         "controller.quorum.voters": voters,
         "log.dir": escaped(str(log_dir)),
@@ -47,6 +56,10 @@ def properties(place: BrokerPlace, everyone: Sequence[BrokerPlace], log_dir: Pat
         **_liveness(replicas),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _listens(port: int) -> str:
+    return f",{DETOUR}://127.0.0.1:{port}" if port else ""
 
 
 def escaped(value: str) -> str:

@@ -78,6 +78,8 @@ class StackConfig:
     postgres_port: int = ANY_FREE_PORT
     kafka_port: int = ANY_FREE_PORT
     brokers: int = 1
+    kafka_detour: bool = False
+    """Whether each broker can also be reached by a port of somebody else's, who passes on."""
     kafka: KafkaChoice = KafkaChoice.AUTO
     external_bootstrap: str | None = None
     external_postgres_admin_url: str | None = None

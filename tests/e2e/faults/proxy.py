@@ -49,9 +49,9 @@ class Proxy:
     _open: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def listen(self) -> int:
-        """The port that stands in for the address."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def listen(self, port: int = 0) -> int:
+        """The port that stands in for the address; 0: any free one."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
         self.near_port = int(self._server.sockets[0].getsockname()[1])
         return self.near_port
 

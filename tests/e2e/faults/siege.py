@@ -96,7 +96,8 @@ class Siege:
         here = self.here
         http_port, metrics_port = free_ports(2)
         places = {**here.places, service: Places(http_port, metrics_port)}
-        backing = Backing(here.bootstrap, {**here.urls, **here.detours})
+        kafka = here.kafka_detour or here.bootstrap
+        backing = Backing(kafka, {**here.urls, **here.detours})
         given = environment(service, backing, places, here.extra)
         log = here.logs / f"{service}-twin.log"
         second = Child.start(f"{service}-twin", [sys.executable, "-m", service], given, log)

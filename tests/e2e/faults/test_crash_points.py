@@ -43,3 +43,13 @@ async def test_whoever_dies_at_a_point_loses_nothing(stack: Stack, tmp_path: Pat
     assert verdict.deaths >= len(chosen)
     assert verdict.report.quiet
     assert not verdict.violations, "\n".join(verdict.report.text())
+
+
+def test_the_same_seed_draws_the_same_pairs_and_each_is_of_one_saga() -> None:
+    drawn = cases.random_pairs(200, SEED)
+    assert drawn == cases.random_pairs(200, SEED) != cases.random_pairs(200, SEED + 1)
+    assert {len(pair.services) for pair in drawn} == {1, 2}
+    assert {pair.mode for pair in drawn} == set(contract.Mode)
+    for pair in drawn:
+        assert len(pair.deaths) == 2
+        assert all(cases.SAGA in death.at for death in pair.deaths)
