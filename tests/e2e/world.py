@@ -75,6 +75,7 @@ class World:
     extra: Mapping[str, str]
     detours: dict[str, str] = field(default_factory=dict)
     """Addresses that a service is given in the place of its database's own."""
+    embedded: bool | None = None
     kafka_detour: str = ""
     """The address that services are given in the place of Kafka's own."""
     places: dict[str, Places] = field(default_factory=lambda: choose_places({}))
@@ -90,9 +91,10 @@ class World:
         """Start those services that do not run, and wait until each is ready. `more` settings are
         for these processes alone. Raises CommandError where one ends before it is ready.
         """
-        embedded = await asyncio.to_thread(is_embedded, self.bootstrap)
+        if self.embedded is None:  # asked once: later Kafka may be away
+            self.embedded = await asyncio.to_thread(is_embedded, self.bootstrap)
         kafka = self.kafka_detour or self.bootstrap
-        backing = Backing(kafka, {**self.urls, **self.detours}, embedded)
+        backing = Backing(kafka, {**self.urls, **self.detours}, self.embedded)
         fresh: list[Child] = []
         for service in services:
             given = environment(service, backing, self.places, {**self.extra, **more})
