@@ -303,7 +303,7 @@ def _pair(draw: random.Random, number: int) -> Trial:
 
 
 def _is_on_the_way(passing: Passing, faults: str) -> bool:
-    """Whether an order with these faults comes by, and surely but once (`faults` set the way)."""
+    """Whether an order with these faults comes by."""
     if passing.faults == faults:
         return True
     return not passing.faults and passing.topic in _BEFORE[faults]
