@@ -141,8 +141,10 @@ async def a_storm_is_told_but_not_during_an_experiment(here: Watched) -> None:
         await is_silent(here, "CompensationStorm")
         await asyncio.sleep(1.0)
     here.operator.observe(metrics.CHAOS_ACTIVE, EXPERIMENT, 0.0)
-    await place(here, STORM_ORDERS, REFUSED)
+    saga_ids = await place(here, STORM_ORDERS, REFUSED)
     await fires(here, "CompensationStorm")
+    await here.world.ends("both", saga_ids, by_order=True)
+    await until("every outbox is empty", here.world.outboxes_empty)
 
 
 async def a_kafka_that_is_away_is_told(here: Watched, stack: Stack) -> None:
