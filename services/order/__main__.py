@@ -60,7 +60,15 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
 
     placing = Placing(runtime, limits, clock=utc_now, placed=placed)
     batches = Batches(runtime, placing, limits, utc_now)
-    doors = Doors(runtime, placing, batches, client, utc_now)
+    doors = Doors(
+        runtime,
+        placing,
+        batches,
+        client,
+        utc_now,
+        stuck_after_seconds=settings.stuck_after_seconds,
+        faults_enabled=settings.faults_enabled,
+    )
     timeline = Timeline(
         resay_after_seconds=limits.resay_after_seconds,
         utc_now=utc_now,
@@ -70,13 +78,16 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
     async def follow(_runtime: Any) -> None:
         await follower.run()
 
+    async def let_watch(_runtime: Any) -> None:
+        await doors.live.run()
+
     async def pace(_runtime: Any) -> None:
         await batches.run()
 
     async def sing(_runtime: Any) -> None:
         await Canary(runtime, placing, limits.modes, settings.canary_every_seconds).run(count)
 
-    background = [pace, *([follow] if Mode.ORCH in limits.modes else [])]
+    background = [pace, let_watch, *([follow] if Mode.ORCH in limits.modes else [])]
     if settings.canary_every_seconds:
         runtime.metrics.begin({metrics.CANARY_LAST_END: never(limits.modes)})
         background.append(sing)

@@ -344,6 +344,7 @@ async def _http(running: Running, token: SecretStr | None) -> AsyncIterator[None
         app,
         log_config=None,
         access_log=False,
+        ws="none",
         timeout_graceful_shutdown=3,
     )
     server = _Server(config)
