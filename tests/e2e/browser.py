@@ -182,10 +182,12 @@ async def browser(program: str, options: Sequence[str] = ()) -> AsyncIterator[Ta
             url = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
             socket = await connect(url, max_size=MESSAGE_BYTES_MAX, proxy=None)
             tab = Tab(socket)
-            for domain in ("Page", "Runtime", "Log"):
-                await tab.call(f"{domain}.enable")
-            yield tab
-            await tab.close()
+            try:
+                for domain in ("Page", "Runtime", "Log"):
+                    await tab.call(f"{domain}.enable")
+                yield tab
+            finally:
+                await tab.close()
         finally:
             await stop([child])
 
