@@ -21,6 +21,7 @@ from order.placing import Placing
 from order.ports import Limits, utc_now
 from order.settings import OrderSettings
 from order.store_orders import NewOrder
+from order.store_retention import EndedOrders
 from saga import metrics
 from saga.contract import Mode
 from sagakit.shell.gauges import Readings
@@ -97,6 +98,7 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
         app=partial(create_app, doors),
         background=background,
         gauges=[InFlight()],
+        prunables=[EndedOrders()],
     )
 
 

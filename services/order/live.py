@@ -19,6 +19,10 @@ LOOK_MAX_SECONDS: Final = 4.0
 """How rarely a subject is looked at that does not change."""
 
 SLOWER: Final = 1.5
+CROWD: Final = 100
+"""So many watchers make the looks twice as rare, twice as many three times, and so on: what is sent
+has a bound of CROWD / LOOK_FIRST_SECONDS a second and subject, however many watch."""
+
 ALIVE_SECONDS: Final = 15.0
 """How long a watcher may be told nothing: what lies between drops silent connections."""
 
@@ -69,7 +73,7 @@ class _Subject:
             else:
                 pause_seconds = min(pause_seconds * SLOWER, LOOK_MAX_SECONDS)
             if not sight.is_last:
-                await asyncio.sleep(pause_seconds)
+                await asyncio.sleep(pause_seconds * (1 + self.watchers / CROWD))
 
     def _show(self, sight: Sight) -> None:
         self.sight, self.version = sight, self.version + 1
