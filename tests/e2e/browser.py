@@ -102,7 +102,7 @@ class Tab:
                 "Runtime.evaluate", expression=condition, awaitPromise=True, returnByValue=True
             )
             value = answer["result"].get("value")
-            if value:
+            if value not in (None, False, 0, ""):  # an element comes as an empty object
                 return value
             if time.monotonic() > deadline:
                 text = await self.evaluate("location.href + '\\n' + document.body.innerText")
