@@ -1,5 +1,6 @@
--- Ended orders are pruned after a stated time (RETENTION_DAYS), with their timelines and batches. What the choreographed
--- ones were worth stays, so that the ledger, which is never pruned, still adds up; of the others the orchestrator says it.
+-- Ended orders are pruned after a stated time (RETENTION_DAYS), with their timelines and batches. What the
+-- choreographed ones were worth stays, so that the ledger, which is never pruned, still adds up; of the others the
+-- orchestrator says it.
 CREATE TABLE pruned_orders (
     currency   text PRIMARY KEY,
     sagas      bigint NOT NULL,
