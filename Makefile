@@ -16,7 +16,7 @@ BROKERS ?= 1
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
-  run-place-order chaos-fail-shipment saga-list audit doctor observe dashboards clean
+  run-place-order chaos-fail-shipment saga-list audit doctor observe dashboards pictures clean
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -146,6 +146,9 @@ generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, 
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=services --pyi_out=services proto/saga/v1/saga.proto
 	$(BREWSAGA) graphs --write README.md
 	$(BREWSAGA) generate
+
+pictures: $(READY) ## Take the README's pictures of the web page, in both themes (needs Chromium)
+	PYTHONPATH=tests $(PYTHON) -m e2e.pictures docs/pictures
 
 verify: $(READY) ## Compare what is generated with what is committed
 	@$(BREWSAGA) graphs --write README.md --check

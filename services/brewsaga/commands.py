@@ -19,6 +19,7 @@ from brewsaga import live, render
 from brewsaga.api_client import ORCHESTRATOR, ORCHESTRATOR_URL, Json, OrderApi, order_api
 from brewsaga.errors import Exit
 from brewsaga.waiting import ASK_AGAIN_SECONDS, exit_code, is_settled, wait_for_ends
+from saga import story
 from saga.contract import DEFAULT_TOPIC_PREFIX, ORDER_REQUESTED, PLACE_ORDER, Mode
 
 LIST_COLUMNS: Final = {
@@ -92,7 +93,7 @@ async def place(url: str, request: PlaceRequest, token_file: str = "") -> Exit:
             )
         for saga_id in placed:
             saga = known[saga_id]
-            word = render.outcome_word(saga["status"], saga.get("outcome"))
+            word = story.outcome_word(saga["status"], saga.get("outcome"))
             print(f"ENDED saga={saga_id} outcome={word} reason={saga.get('failure_reason') or '-'}")
         return exit_code(list(known.values()))
 
@@ -166,11 +167,11 @@ async def timeline(url: str, saga_id: str, output: str) -> Exit:
 
 def timeline_text(answer: Json) -> list[str]:
     """A timeline as people read it."""
-    known = render.moments(answer)
+    known = story.moments(answer)
     if not known:
         return [answer.get("note", "nothing was heard of it yet")]
     return [
-        *render.waterfall(render.bars(known), ascii_only=ascii_only()),
+        *render.waterfall(story.bars(known), ascii_only=ascii_only()),
         "",
         *render.events_table(known),
     ]
@@ -183,13 +184,13 @@ async def watch(url: str, saga_id: str, timeout_seconds: float) -> Exit:
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         while True:
             saga, answer = await api.saga(saga_id), await api.timeline(saga_id)
-            for moment in render.moments(answer):
+            for moment in story.moments(answer):
                 line = f"{moment.at:%H:%M:%S.%f}  {moment.event}  {moment.reason}".rstrip()
                 if line not in printed:
                     printed.add(line)
                     print(line, flush=True)
             if is_settled(saga) or asyncio.get_running_loop().time() > deadline:
-                print(f"{saga_id} {render.outcome_word(saga['status'], saga.get('outcome'))}")
+                print(f"{saga_id} {story.outcome_word(saga['status'], saga.get('outcome'))}")
                 return exit_code([saga])
             await asyncio.sleep(ASK_AGAIN_SECONDS)
 

@@ -7,6 +7,7 @@ from orchestrator.api import create_app
 from orchestrator.ends import Ends
 from orchestrator.handler import SERVICE, AwaitedCommands, Orchestration
 from orchestrator.settings import OrchestratorSettings
+from orchestrator.store_retention import EndedSagas
 from saga import metrics
 from sagakit.shell.gauges import Readings
 from sagakit.shell.ports import Connection
@@ -32,6 +33,7 @@ def describe(settings: OrchestratorSettings) -> ServiceSpec:
             dues=[AwaitedCommands(settings.resay_after_seconds, settings.resay_max_seconds)],
             app=partial(create_app, runtime.pool, ends),
             gauges=[InFlight()],
+            prunables=[EndedSagas()],
         )
 
     return ServiceSpec(SERVICE, settings, build, metrics.of(SERVICE, counting.KNOWN))

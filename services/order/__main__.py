@@ -21,6 +21,7 @@ from order.placing import Placing
 from order.ports import Limits, utc_now
 from order.settings import OrderSettings
 from order.store_orders import NewOrder
+from order.store_retention import EndedOrders
 from saga import metrics
 from saga.contract import Mode
 from sagakit.shell.gauges import Readings
@@ -60,7 +61,15 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
 
     placing = Placing(runtime, limits, clock=utc_now, placed=placed)
     batches = Batches(runtime, placing, limits, utc_now)
-    doors = Doors(runtime, placing, batches, client, utc_now)
+    doors = Doors(
+        runtime,
+        placing,
+        batches,
+        client,
+        utc_now,
+        stuck_after_seconds=settings.stuck_after_seconds,
+        faults_enabled=settings.faults_enabled,
+    )
     timeline = Timeline(
         resay_after_seconds=limits.resay_after_seconds,
         utc_now=utc_now,
@@ -70,13 +79,16 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
     async def follow(_runtime: Any) -> None:
         await follower.run()
 
+    async def let_watch(_runtime: Any) -> None:
+        await doors.live.run()
+
     async def pace(_runtime: Any) -> None:
         await batches.run()
 
     async def sing(_runtime: Any) -> None:
         await Canary(runtime, placing, limits.modes, settings.canary_every_seconds).run(count)
 
-    background = [pace, *([follow] if Mode.ORCH in limits.modes else [])]
+    background = [pace, let_watch, *([follow] if Mode.ORCH in limits.modes else [])]
     if settings.canary_every_seconds:
         runtime.metrics.begin({metrics.CANARY_LAST_END: never(limits.modes)})
         background.append(sing)
@@ -86,6 +98,7 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
         app=partial(create_app, doors),
         background=background,
         gauges=[InFlight()],
+        prunables=[EndedOrders()],
     )
 
 

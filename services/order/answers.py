@@ -77,6 +77,20 @@ class Timeline(BaseModel):
     note: str | None = Field(default=None, description="why there is nothing to tell")
 
 
+class Told(BaseModel):
+    """One order and what happened to it so far."""
+
+    saga: OrderView
+    timeline: Timeline
+
+
+class Comparison(BaseModel):
+    """The same thing both ways: an order of each mode, none of a mode that has none."""
+
+    choreography: Told | None
+    orchestration: Told | None
+
+
 class Counts(BaseModel):
     """What has become of a batch's orders; the five sum to what is placed."""
 

@@ -4,7 +4,7 @@ It turns requests into calls and rows into answers, and decides nothing. It must
 protobuf.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, FastAPI, Header, Query, Response
@@ -18,6 +18,7 @@ from order.answers import (
     BatchProgress,
     BatchSummary,
     CancelAsked,
+    Comparison,
     OrderPage,
     OrderView,
     Timeline,
@@ -26,16 +27,27 @@ from order.answers import Status as StatusWord
 from order.batch_progress import Progress
 from order.batches import Batches
 from order.bodies import AnyMode, BatchRequest, SagaRequest, read_since
-from order.domain import Standing, Status, owed_by
-from order.orchestrator_client import OrchestratorClient, Unreachable
+from order.domain import Status
+from order.live import Live
+from order.looking import Looking
+from order.orchestrator_client import OrchestratorClient
+from order.overview import Overview
+from order.page import routes as page
 from order.placing import Placing
 from order.ports import Clock, Runtime
-from saga.contract import STEP_BY_STATE, Mode
+from saga.contract import STEPS
 from sagakit.shell.api import create_api, errors
-from sagakit.shell.paging import PAGE_DEFAULT, Cursor, Limit, read_cursor, write_cursor
+from sagakit.shell.paging import PAGE_DEFAULT, Cursor, Limit, read_cursor
 
 STUCK_SECONDS: Final = 120.0
 """An open order of which nothing new was learnt for so long is called stuck, as the alert does."""
+
+STEP_NAMES: Final = "|".join(word.name for word in STEPS)
+STATE_BY_STEP: Final = {word.name: word.current_step for word in STEPS}
+ALSO_A_PAGE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/html": {"schema": {"type": "string"}}}}
+}
+"""The same address drawn for people, where `Accept` asks for text/html."""
 
 KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
 
@@ -49,12 +61,22 @@ class Doors:
     batches: Batches
     orchestrator: OrchestratorClient
     clock: Clock
+    stuck_after_seconds: float = STUCK_SECONDS
+    faults_enabled: bool = True
+    live: Live = field(default_factory=Live)
+
+    @property
+    def looking(self) -> Looking:
+        """What only reads."""
+        pool = self.runtime.pool
+        return Looking(pool, self.orchestrator, self.clock, self.stuck_after_seconds)
 
 
 def create_app(doors: Doors, token: SecretStr | None) -> FastAPI:
     """Build the API; whatever changes something asks for `token`, where there is one."""
     app = create_api("BrewSaga order", token)
     problems.install(app)
+    page.install(app, doors, needs_token=token is not None)
     app.include_router(_placing(doors))
     app.include_router(_reading(doors))
     app.include_router(_batches(doors))
@@ -82,7 +104,7 @@ def _placing(doors: Doors) -> APIRouter:
         """Ask an open order to end. It takes effect only where nothing definite forbids it, so read
         the end.
         """
-        row = await _order(doors, saga_id)
+        row = await doors.looking.row(saga_id)
         if row["status"] != Status.RUNNING:
             detail = f"saga {saga_id} has ended ({row['outcome']}); an end is never left"
             raise HTTPException(409, detail)
@@ -95,33 +117,41 @@ def _placing(doors: Doors) -> APIRouter:
 def _reading(doors: Doors) -> APIRouter:
     router = APIRouter(tags=["sagas"])
 
-    @router.get("/sagas")
+    @router.get("/", responses=ALSO_A_PAGE)
+    async def get_overview() -> Overview:
+        """Status × step of both modes: what is open, how the youngest ended, who is stuck."""
+        return await doors.looking.overview()
+
+    @router.get("/compare", responses=ALSO_A_PAGE | errors(404))
+    async def compare(choreo: str | None = None, orch: str | None = None) -> Comparison:
+        """One order of each mode with its timeline; the youngest where none is named."""
+        return await doors.looking.comparison(choreo, orch)
+
+    @router.get("/sagas", responses=ALSO_A_PAGE)
     async def list_sagas(  # noqa: PLR0913 - one argument a filter
         mode: AnyMode | None = None,
         status: StatusWord | None = None,
+        step: Annotated[str | None, Query(pattern=f"^({STEP_NAMES})$")] = None,
         stuck: Annotated[bool, Query()] = False,  # noqa: FBT002 - a query parameter
         since: Annotated[str | None, Query(description="10m, 2h, or a time with its zone")] = None,
         limit: Limit = PAGE_DEFAULT,
         cursor: Cursor = None,
     ) -> OrderPage:
-        """List orders, youngest first, one page at a time."""
+        """List orders, youngest first, one page at a time. `step` and `stuck` are of open ones."""
         query = store_reads.Query(
             mode.value if mode else None,
             status,
-            STUCK_SECONDS if stuck else None,
+            doors.stuck_after_seconds if stuck else None,
             read_since(since, doors.clock()) if since else None,
             read_cursor(cursor),
+            STATE_BY_STEP[step] if step else None,
         )
-        async with doors.runtime.pool.acquire() as connection:
-            rows = await store_reads.page(connection, query, limit + 1)
-        last = rows[limit - 1] if len(rows) > limit else None
-        next_cursor = write_cursor(last["created_at"], last["saga_id"]) if last else None
-        return OrderPage(sagas=[_view(row) for row in rows[:limit]], next_cursor=next_cursor)
+        return await doors.looking.page(query, limit)
 
-    @router.get("/sagas/{saga_id}", responses=errors(404))
+    @router.get("/sagas/{saga_id}", responses=ALSO_A_PAGE | errors(404))
     async def get_saga(saga_id: str) -> OrderView:
         """One order: where it stands and who owes the next step."""
-        return _view(await _order(doors, saga_id))
+        return await doors.looking.saga(saga_id)
 
     @router.get(
         "/sagas/{saga_id}/timeline", responses=errors(404), response_model_exclude_unset=True
@@ -130,15 +160,7 @@ def _reading(doors: Doors) -> APIRouter:
         """What happened so far: heard by order in choreography, told by the orchestrator in
         orchestration.
         """
-        row = await _order(doors, saga_id)
-        if row["mode"] == Mode.ORCH:
-            told = await _told(doors, saga_id)
-        else:
-            async with doors.runtime.pool.acquire() as connection:
-                events = await store_reads.timeline(connection, saga_id)
-            told = {"source": "order", "events": events}
-        mode = Mode(row["mode"]).long
-        return Timeline(saga_id=saga_id, mode=mode, status=row["status"], **told)
+        return await doors.looking.timeline(saga_id)
 
     return router
 
@@ -181,17 +203,6 @@ def _batches(doors: Doors) -> APIRouter:
     return router
 
 
-async def _order(doors: Doors, saga_id: str) -> dict[str, Any]:
-    row = None
-    if "\0" not in saga_id:
-        async with doors.runtime.pool.acquire() as connection:
-            row = await store_reads.one(connection, saga_id)
-    if row is None:
-        detail = f"saga {saga_id[:80]!r} is not known here; GET /sagas lists those that are"
-        raise HTTPException(404, detail)
-    return row
-
-
 async def _summary(doors: Doors, uid: str) -> dict[str, Any]:
     found = None if "\0" in uid else await doors.batches.summary(uid)
     if found is None:
@@ -201,31 +212,3 @@ async def _summary(doors: Doors, uid: str) -> dict[str, Any]:
 
 def _no_batch(uid: str) -> HTTPException:
     return HTTPException(404, f"batch {uid[:80]!r} is not known; PUT it first")
-
-
-async def _told(doors: Doors, saga_id: str) -> dict[str, Any]:
-    """The orchestrator's history on demand, or a plain word on why there is none."""
-    try:
-        saga = await doors.orchestrator.show(saga_id)
-    except Unreachable as error:
-        note = f"the orchestrator cannot be reached ({error}); try again"
-        return {"source": None, "events": [], "note": note}
-    if saga is None:
-        note = (
-            "the orchestrator does not know this saga yet; place-order is said again until it does"
-        )
-        return {"source": "orchestrator", "events": [], "note": note}
-    return {"source": "orchestrator", "events": saga.get("history", [])}
-
-
-def _view(row: dict[str, Any]) -> OrderView:
-    """A row as it is told: the mode in its long form, the step by name, and who owes it."""
-    standing = Standing(Status(row["status"]), row["current_step"])
-    word = STEP_BY_STATE.get(row["current_step"])
-    told = {
-        **row,
-        "mode": Mode(row["mode"]).long,
-        "step": word.name if word else None,
-        "owed_by": owed_by(row["mode"], standing, known=row["known"]),
-    }
-    return OrderView(**told)

@@ -12,19 +12,14 @@ from order.store_follow import Ended
 from order.store_orders import NewOrder
 from saga import contract, metrics
 from saga.contract import STEP_BY_STATE, STEPS, UNDO_NAMES, Mode, Outcome
+from saga.story import ANSWERS, StepState
 from sagakit.shell.metrics import LabelSet
 from sagakit.shell.tally import Observation, Tally
 
 _LONG: Final = metrics.CHOREOGRAPHY
 ENDS_STEP: Final = {
-    contract.PAYMENT_COMPLETED.event: ("payment", metrics.OK),
-    contract.PAYMENT_FAILED.event: ("payment", metrics.REFUSED),
-    contract.INVENTORY_RESERVED.event: ("inventory", metrics.OK),
-    contract.INVENTORY_FAILED.event: ("inventory", metrics.REFUSED),
-    contract.SHIPMENT_SCHEDULED.event: ("shipment", metrics.OK),
-    contract.SHIPMENT_FAILED.event: ("shipment", metrics.REFUSED),
-    contract.INVENTORY_RELEASED.event: ("release", metrics.OK),
-    contract.PAYMENT_REFUNDED.event: ("refund", metrics.OK),
+    event: (step, metrics.REFUSED if state is StepState.REFUSED else metrics.OK)
+    for event, (step, state) in ANSWERS.items()
 }
 """Which step an event ends, and how."""
 

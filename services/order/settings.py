@@ -20,6 +20,9 @@ class OrderSettings(KitSettings):
         ge=1,
         description="open orders at which new ones are refused (429): no stall grows for ever",
     )
+    stuck_after_seconds: float = Field(
+        default=120.0, gt=0, description="silence after which an open order is called stuck"
+    )
     print_timeline: bool = Field(
         default=False, description="print each choreographed saga's timeline as it grows"
     )

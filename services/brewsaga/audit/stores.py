@@ -15,14 +15,15 @@ import asyncpg
 Row = Mapping[str, Any]
 
 TABLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "order": ("orders", "batches", "order_events"),
-    "orchestrator": ("saga_state", "saga_history"),
+    "order": ("orders", "batches", "order_events", "pruned_orders"),
+    "orchestrator": ("saga_state", "saga_history", "pruned_sagas"),
     "shipment": ("shipments", "assignments"),
     "inventory": ("reservations", "stock", "stock_moves"),
     "payment": ("payments", "ledger"),
 }
 """The tables of each service's database, in the order in which the databases are read."""
 
+PRUNED: Final = ("pruned_orders", "pruned_sagas")
 EVERYWHERE: Final = ("outbox", "dead_letters")
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 
@@ -64,6 +65,12 @@ class Stores:
     def not_quiet(self) -> str:
         """Why what holds at the end cannot be judged yet, or nothing."""
         return "sagas are still open; it holds only once all have ended" * (self.open_sagas() > 0)
+
+    def pruned(self) -> list[Row]:
+        """What is left of sagas that ended long ago: per currency how many were sold, and for
+        how much.
+        """
+        return [row for name in PRUNED for row in self.tables.get(name, [])]
 
     def sagas(self) -> set[str]:
         """Every saga that any store has a row of."""

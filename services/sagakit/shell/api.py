@@ -36,7 +36,7 @@ _HEADERS: Final = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retr
 
 def create_api(title: str, token: SecretStr | None, *, reads: Collection[str] = ()) -> FastAPI:
     """An app without routes. `reads` are the paths whose POST is a question and changes nothing."""
-    app = FastAPI(title=title, version=API_VERSION, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title=title, version=API_VERSION, docs_url=None, redoc_url=None)
     problems.install(app)
     if token is not None:
         app.add_middleware(TokenGate, token=token, reads=reads)

@@ -127,7 +127,7 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
         for each in found[:ERRORS_MAX]
     ]
     detail = "; ".join(f"{each['field'] or 'body'}: {each['message']}" for each in errors)
-    return problem(422, "The request is not valid", f"{detail}; see /docs", errors)
+    return problem(422, "The request is not valid", f"{detail}; see /openapi.json", errors)
 
 
 async def _refused(_request: Request, error: Exception) -> JSONResponse:

@@ -33,6 +33,7 @@ from sagakit.shell.health import HealthServer
 from sagakit.shell.loop import Worker
 from sagakit.shell.metrics import NAMESPACE, Declaration, Metrics, known_of_loop
 from sagakit.shell.ports import Due, Handler
+from sagakit.shell.pruning import Prunable, Pruner
 from sagakit.shell.publisher import Publisher
 from sagakit.shell.resay import Resayer
 from sagakit.shell.runtime import Runtime
@@ -67,6 +68,7 @@ class Parts:
     app: Callable[[SecretStr | None], FastAPI] | None = None
     background: Sequence[Task] = ()
     gauges: Sequence[GaugeSource] = ()
+    prunables: Sequence[Prunable] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,7 @@ async def _wind_down(running: Running, loops: Sequence[asyncio.Task[None]]) -> N
 def _tasks(running: Running) -> list[Any]:
     runtime, parts = running.runtime, running.parts
     sweeper = Sweeper(runtime)
-    tasks = [sweeper.run(), sweeper.settle()]
+    tasks = [sweeper.run(), sweeper.settle(), Pruner(runtime, parts.prunables).run()]
     if parts.dues:
         tasks.append(Resayer(runtime, parts.dues).run())
     if parts.gauges:
@@ -344,6 +346,7 @@ async def _http(running: Running, token: SecretStr | None) -> AsyncIterator[None
         app,
         log_config=None,
         access_log=False,
+        ws="none",
         timeout_graceful_shutdown=3,
     )
     server = _Server(config)

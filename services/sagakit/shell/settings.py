@@ -16,6 +16,9 @@ from sagakit.shell import crash_points
 
 MASK = "***"
 
+RETENTION_DAYS_MIN = 8
+"""Kafka keeps a message for seven days by default; what may come again must be known by then."""
+
 _MODES: dict[str, Literal["choreo", "orch", "both"]] = {
     "choreo": "choreo",
     "choreography": "choreo",
@@ -96,6 +99,10 @@ class KitSettings(BaseSettings):
     chaos_enabled: bool = False
     """Whether faults may be switched on from outside (`/faults`); needs `API_TOKEN_FILE`."""
 
+    retention_days: float = 30.0
+    """After how many days ended sagas, timelines and dead letters are pruned; 0 keeps them for
+    ever. What participants did, and their ledgers, are never pruned."""
+
     outbox_keep: bool = False
     """Keep acknowledged outbox rows (audits and tests only: the table grows for ever)."""
     crash_at: str | None = None
@@ -135,6 +142,17 @@ class KitSettings(BaseSettings):
             message = "CHAOS_ENABLED needs API_TOKEN_FILE: not everyone may break this service"
             raise ValueError(message)
         return self
+
+    @field_validator("retention_days")
+    @classmethod
+    def _check_retention(cls, value: float) -> float:
+        if value != 0 and not value >= RETENTION_DAYS_MIN:
+            message = (
+                f"retention_days is {value:g}; it must be 0 (keep all) or at least "
+                f"{RETENTION_DAYS_MIN}, a day more than topics keep messages: set RETENTION_DAYS=30"
+            )
+            raise ValueError(message)
+        return value
 
     @property
     def modes(self) -> tuple[str, ...]:

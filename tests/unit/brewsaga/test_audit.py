@@ -242,6 +242,28 @@ def test_planted_violation_is_named_with_its_saga(
     assert (invariant, saga_id) in found
 
 
+def pruned_good(sold: int, cents: int) -> Plant:
+    """The good saga was sold, and pruned long ago; `sold` and `cents` are what is left of it."""
+    left = {"currency": "EUR", "sagas": 1, "sold": sold, "sold_cents": cents}
+
+    def plant(world: Audited) -> None:
+        world.tables["pruned_orders"] = [left]
+
+    return both(remove("orders", GOOD), remove("order_events", GOOD), plant)
+
+
+@pytest.mark.parametrize(
+    ("sold", "cents", "broken"),
+    [(1, 300, set()), (1, 301, {10, 12}), (0, 0, {10, 12, 15}), (2, 300, {15})],
+)
+def test_what_was_pruned_still_adds_up(sold: int, cents: int, broken: set[int]) -> None:
+    world = sound()
+    pruned_good(sold, cents)(world)
+    world.outbox = {}
+    report = world.report(topics=False)
+    assert {line.invariant for line in report.lines if line.violations} == broken
+
+
 def test_a_refund_of_another_amount_is_named_by_both_amounts() -> None:
     world = sound()
     refunded(200, "EUR")(world)
