@@ -5,7 +5,7 @@ there the scheduler does go elsewhere. What fails is drawn from the world's chan
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import asyncpg
 
@@ -24,6 +24,9 @@ SHAPES = {
 }
 _PLANNERS = {name: Planner(shapes) for name, shapes in SHAPES.items()}
 _PLANS: dict[str, dict[str, Plan]] = {name: {} for name in SHAPES}
+
+YIELDS = 0.5
+"""How often a question to the database lets others go first. It may fail or kill in any case."""
 
 Change = tuple[str, Any, schema.Row | None, schema.Row | None]
 """Table, key, the row before and after."""
@@ -133,35 +136,41 @@ class Connection:
         return Transaction(self, self._process)
 
     async def _hazard(self, where: str, *, yields: bool = True) -> None:
-        """Wait, and perhaps die or lose the connection. After a COMMIT nobody knows of it."""
-        world, process = self._world, self._process
+        """Wait, or go on at once, and perhaps die or lose the connection here.
+
+        After a COMMIT nobody knows of it.
+        """
+        world = self._world
         if self._closed:
             raise asyncpg.InterfaceError("connection is closed")
-        if yields:
+        if yields and world.chance.random() < YIELDS:
             await Wait(world.latency())
         if world.faulty:
-            await self._fail(where)
+            drawn = world.chance.random()
+            if drawn < world.rates.until_deadlock and self._fails(where, drawn):
+                self._database.roll_back()
+                await Wait(DIES)
         if self._database.away and where != "after COMMIT":
             self._lose(where)
-        if not process.alive:
+        if not self._process.alive:
             self._lose("since its process died")
 
-    async def _fail(self, where: str) -> None:
-        world, rates = self._world, self._world.rates
-        drawn = world.chance.random()
+    def _fails(self, where: str, drawn: float) -> bool:
+        """Whether the process dies here; other failures are raised."""
+        world, rates, name = self._world, self._world.rates, self._process.name
         if drawn < rates.crash:
-            world.fault("crash in hand", self._process.name, where)
-            self._database.roll_back()
-            await Wait(DIES)
-        elif drawn < rates.crash + rates.database_error:
+            world.fault("crash in hand", name, where)
+            return True
+        if drawn < rates.crash + rates.database_error:
             unknown = where == "after COMMIT"
-            world.fault("commit unknown" if unknown else "database error", self._process.name, where)
+            world.fault("commit unknown" if unknown else "database error", name, where)
             self._lose(where)
-        elif where == "before a statement" and drawn < rates.until_deadlock:
-            world.fault("deadlock", self._process.name, where)
+        if where == "before a statement":
+            world.fault("deadlock", name, where)
             raise asyncpg.DeadlockDetectedError("deadlock detected")
+        return False
 
-    def _lose(self, where: str) -> None:
+    def _lose(self, where: str) -> NoReturn:
         self._closed = True
         raise asyncpg.ConnectionDoesNotExistError(f"connection was closed {where}")
 

@@ -36,7 +36,7 @@ from sagakit.shell.resay import Resayer
 from sagakit.shell.rows import Backoff, RowTable
 from sagakit.shell.runtime import Runtime
 from sagakit.shell.settings import KitSettings
-from sagakit.shell.sweeper import Sweeper
+from sagakit.shell.sweeper import OLD_SECONDS, Sweeper
 from shipment.__main__ import BLUEPRINT as SHIPMENT
 from shipment.domain import NO_UNDO_STEP
 from shipment.domain import STEP as SHIPMENT_STEP
@@ -215,7 +215,7 @@ class Process:
         )
         self.resayer = Resayer(self.runtime, parts.dues)
         for due in parts.dues:
-            self.resayer._came_back[due.name] = True
+            self.resayer._came_back[due.name] = False
         self.sweeper = Sweeper(self.runtime)
         self.dues = parts.dues
         if self.service == "order":
@@ -304,21 +304,32 @@ class Process:
 
     def _is_due(self) -> bool:
         """A look without a question, so that a quiet second costs nothing."""
-        tables = self.database.tables
-        match self.service:
-            case "order":
-                return any(one["status"] == "RUNNING" for one in tables["orders"].values())
-            case "orchestrator":
-                return any(one["status"] == "RUNNING" for one in tables["saga_state"].values())
-            case "payment" | "inventory":
-                rows = tables["payments" if self.service == "payment" else "reservations"]
-                return any(one["outcome"] == "OWED" for one in rows.values())
-            case _:
-                return False
+        column, table = _DUE_BY[self.service]
+        if not table:
+            return False
+        now = self.world.moment(self.database.skew_seconds)
+        rows = self.database.tables[table].values()
+        return any(row[column] is not None and row[column] <= now for row in rows) or any(
+            self.resayer._came_back.values()
+        )
 
     def _is_swept(self) -> bool:
-        in_flight = self.publisher.in_flight
+        """Whether the sweeper would find a row: old, unsaid, and not under way here."""
+        old = self.world.moment(self.database.skew_seconds - OLD_SECONDS)
+        publisher = self.publisher
         return any(
-            row["acknowledged_at"] is None and row["id"] not in in_flight
+            row["acknowledged_at"] is None
+            and row["publish_at"] <= old
+            and row["id"] not in publisher.in_flight
             for row in self.database.tables["outbox"].values()
         )
+
+
+_DUE_BY = {
+    "payment": ("next_attempt_at", "payments"),
+    "inventory": ("next_attempt_at", "reservations"),
+    "shipment": ("", ""),
+    "order": ("say_again_at", "orders"),
+    "orchestrator": ("say_again_at", "saga_state"),
+}
+"""When something of a service is due again."""
