@@ -70,8 +70,8 @@ class Judge:
             row = after or before or {}
             if table == "outbox":
                 self._outbox(database, before, after)
-            elif table in SERVICE_OF:
-                self._participant(table, before, after or {}, said)
+            elif table in SERVICE_OF and after is not None:
+                self._participant(table, before, after, said)
             elif table in ("orders", "saga_state"):
                 self._saga(database, table, before, after or {}, said)
             elif table == "saga_history":
@@ -96,10 +96,10 @@ class Judge:
         if before is None:
             self._bytes[after["id"]] = after["payload"]
             self._announcement(database, after)
-            return
-        settled = after is None or (after["acknowledged_at"] and not before["acknowledged_at"])
-        if settled and before["id"] not in self._world.broker.logged:
-            raise Violated(f"19: outbox row {before['id']} was settled and is in no topic")
+        settled = after is None or after["acknowledged_at"] is not None
+        row_id = (after or before)["id"]
+        if settled and row_id not in self._world.broker.logged:
+            raise Violated(f"19: outbox row {row_id} was settled and is in no topic")
 
     def _announcement(self, database: "Database", row: Any) -> None:
         """What a participant of a choreography says of a saga it says in the same words for ever."""
