@@ -7,7 +7,9 @@ from mutants.planted import MODEL, Mutant, mutant
 FOLD: Final = "sagakit/core/fold.py"
 RULES: Final = "sagakit/core/participant.py"
 KEEPS: Final = "            folded.changed[message.saga_id] = row\n"
-HEARS: Final = "        rejected = None if row is None else _judge_known(index, row, message, judge)\n"
+HEARS: Final = (
+    "        rejected = None if row is None else _judge_known(index, row, message, judge)\n"
+)
 
 OF_PARTICIPANTS: Final[tuple[Mutant, ...]] = (
     mutant(
@@ -15,7 +17,8 @@ OF_PARTICIPANTS: Final[tuple[Mutant, ...]] = (
         "compensation before action",
         FOLD,
         KEEPS,
-        "            if row.outcome is not Outcome.VOID:\n                folded.changed[message.saga_id] = row\n",
+        "            if row.outcome is not Outcome.VOID:\n"
+        "                folded.changed[message.saga_id] = row\n",
     ),
     mutant(
         "refusals are not stored",
@@ -166,8 +169,8 @@ OF_PARTICIPANTS: Final[tuple[Mutant, ...]] = (
         "a participant's write has no guard",
         "two processes decide on one row",
         "sagakit/shell/rows.py",
-        "WHERE r.saga_id = line.saga_id AND r.version = line.version\"\"\"",
-        "WHERE r.saga_id = line.saga_id\"\"\"",
+        'WHERE r.saga_id = line.saga_id AND r.version = line.version"""',
+        'WHERE r.saga_id = line.saga_id"""',
     ),
     mutant(
         "fences are pruned early",
@@ -175,7 +178,7 @@ OF_PARTICIPANTS: Final[tuple[Mutant, ...]] = (
         "sagakit/shell/rows.py",
         "        return [\n            *write_lines(self._insert,",
         "        pruned = f\"DELETE FROM {self._shape.table} WHERE outcome = 'VOID'\""
-        " + \" AND saga_id <> ALL($1::text[])\"\n"
+        ' + " AND saga_id <> ALL($1::text[])"\n'
         "        return [\n            Write(pruned, [[row.saga_id for row in fresh]]),\n"
         "            *write_lines(self._insert,",
     ),

@@ -75,7 +75,8 @@ OF_SAGAS: Final[tuple[Mutant, ...]] = (
         "a late event opens an ended order again",
         "end reopened by a late reply",
         "order/domain.py",
-        "        return standing, Effect.NOTHING if end[0] is standing.status else Effect.VIOLATION\n",
+        "        return standing, Effect.NOTHING if end[0] is standing.status "
+        "else Effect.VIOLATION\n",
         "        return standing._replace(status=Status.RUNNING), Effect.MOVED\n",
     ),
     mutant(
@@ -138,7 +139,8 @@ OF_SAGAS: Final[tuple[Mutant, ...]] = (
         "silence hangs the saga",
         "orchestrator/store.py",
         "AND parked_at IS NULL AND say_again_at <= clock_timestamp()\n        ORDER BY",
-        "AND parked_at IS NULL AND said < 3 AND say_again_at <= clock_timestamp()\n        ORDER BY",
+        "AND parked_at IS NULL AND said < 3 AND say_again_at <= clock_timestamp()\n"
+        "        ORDER BY",
     ),
     mutant(
         "place-order is said once",

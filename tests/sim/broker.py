@@ -37,6 +37,7 @@ class Group:
     inbox: deque[Record] = field(default_factory=deque)
     idle: list["Member"] = field(default_factory=list)
     history: list[Record] = field(default_factory=list)
+    polled_soon: bool = False
 
 
 class Member:
@@ -138,6 +139,18 @@ class Broker:
             return
         group.inbox.append(record)
         group.history.append(record)
+        self._poll_soon(group)
+
+    def _poll_soon(self, group: Group) -> None:
+        """A member polls now and then, so that records come together in a batch."""
+        if not group.polled_soon:
+            group.polled_soon = True
+            self.world.after(
+                self.world.chance.random() * self.world.rates.poll, lambda: self._poll(group)
+            )
+
+    def _poll(self, group: Group) -> None:
+        group.polled_soon = False
         self.dispatch(group)
 
     def dispatch(self, group: Group) -> None:
@@ -227,7 +240,9 @@ class Publisher:
         if not self._process.alive:
             return
         self.in_flight.add(row.id)
-        if world.broker.away or (world.faulty and world.chance.random() < world.rates.produce_error):
+        if world.broker.away or (
+            world.faulty and world.chance.random() < world.rates.produce_error
+        ):
             world.fault("produce failed", self._process.name, row.topic)
             self._give_up(row.id)
             return

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from sim.world import World
 
 SHAPES = {
-    name: schema.read(name) for name in ("payment", "inventory", "shipment", "order", "orchestrator")
+    name: schema.read(name)
+    for name in ("payment", "inventory", "shipment", "order", "orchestrator")
 }
 _PLANNERS = {name: Planner(shapes) for name, shapes in SHAPES.items()}
 _PLANS: dict[str, dict[str, Plan]] = {name: {} for name in SHAPES}
@@ -42,7 +43,7 @@ def _plan(service: str, sql: str) -> Plan:
 
 
 class Database:
-    """The tables of one service, its clock with its skew, and a journal of what is not committed."""
+    """The tables of one service, its clock, and a journal of what is not committed."""
 
     def __init__(self, world: "World", service: str) -> None:
         self.world = world
@@ -233,7 +234,7 @@ class Pool:
     def __init__(self, process: "Process") -> None:
         self._process = process
 
-    def acquire(self, *, timeout: float | None = None) -> Lease:  # noqa: ASYNC109 - asyncpg's own
+    def acquire(self, *, timeout: float | None = None) -> Lease:
         return Lease(self._process)
 
     def release(self, connection: Connection) -> None:

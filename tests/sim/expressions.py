@@ -28,11 +28,21 @@ _REWRITTEN = (
 _CASE = re.compile(r"\bCASE WHEN (.+?) THEN (.+?)(?: ELSE (.+?))? END\b")
 _WORDS = {
     **{word: word for word in ("and", "or", "not", "is", "in")},
-    **{"null": "None", "true": "True", "false": "False", "the_time": "W.now", "xmax": "X"},
-    **{"random": "W.random", "coalesce": "coalesce", "least": "min", "power": "pow"},
-    **{"make_interval": "make_interval", "lapse": "lapse"},
-    **{"one_second": "one_second", "one_microsecond": "one_microsecond"},
-    **{"if": "if", "else": "else"},
+    "null": "None",
+    "true": "True",
+    "false": "False",
+    "the_time": "W.now",
+    "xmax": "X",
+    "random": "W.random",
+    "coalesce": "coalesce",
+    "least": "min",
+    "power": "pow",
+    "make_interval": "make_interval",
+    "lapse": "lapse",
+    "one_second": "one_second",
+    "one_microsecond": "one_microsecond",
+    "if": "if",
+    "else": "else",
 }
 _SIGNS = {"=": "==", "<>": "!=", "^": "**"}
 
@@ -74,7 +84,9 @@ def translate(text: str, columns: Collection[str], aliases: Aliases, other: str 
     """
     for pattern, replacement in _REWRITTEN:
         text = pattern.sub(replacement, text)
-    text = _CASE.sub(lambda found: f"(({found[2]}) if ({found[1]}) else ({found[3] or 'NULL'}))", text)
+    text = _CASE.sub(
+        lambda found: f"(({found[2]}) if ({found[1]}) else ({found[3] or 'NULL'}))", text
+    )
     said, place = [], 0
     text = text.strip()
     while place < len(text):

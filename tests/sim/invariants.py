@@ -1,4 +1,4 @@
-"""What must hold, judged from the tables and topics alone, after every commit and when all is quiet.
+"""What must hold after every commit and when all is quiet, judged from tables and topics alone.
 
 No production code is asked: the states, the legal moves and the sums are written out again here.
 The numbers are those of the project's list of invariants.
@@ -102,7 +102,7 @@ class Judge:
             raise Violated(f"19: outbox row {row_id} was settled and is in no topic")
 
     def _announcement(self, database: "Database", row: Any) -> None:
-        """What a participant of a choreography says of a saga it says in the same words for ever."""
+        """What a participant announces of a saga it announces in the same words for ever."""
         if database.service not in ROWS or not row["aggregatetype"].startswith("choreo."):
             return
         key = (row["aggregatetype"], row["aggregateid"])
@@ -134,7 +134,7 @@ class Judge:
             return
         if before["status"] != "RUNNING" and after["status"] != before["status"]:
             raise Violated(
-                f"2: {table} of saga {saga_id} left its end {before['status']} for {after['status']}"
+                f"2: {table} of saga {saga_id} left {before['status']} for {after['status']}"
             )
         if table == "orders" and after["version"] - before["version"] not in (0, 1):
             raise Violated(f"5: {table} of saga {saga_id}: version {after['version']} is not +1")
@@ -156,7 +156,9 @@ class Judge:
             raise Violated(f"4: saga {saga_id} went from {entry['source']} to {entry['target']}")
         before = database.tables["saga_history"].get((saga_id, version - 1))
         if (before["target"] if before else "") != entry["source"]:
-            raise Violated(f"4: saga {saga_id}: entry {version} does not begin where the last ended")
+            raise Violated(
+                f"4: saga {saga_id}: entry {version} does not begin where the last ended"
+            )
 
     # ------------------------------------------------------------ one saga, across the services
 

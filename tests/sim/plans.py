@@ -41,13 +41,14 @@ class Unexpected(asyncpg.PostgresError):
 class Keyed(tuple[Any, ...]):
     """A record that is also read by its columns' names."""
 
+    __slots__ = ()
     names: tuple[str, ...] = ()
 
     def __getitem__(self, at: Any) -> Any:
         return tuple.__getitem__(self, self.names.index(at) if isinstance(at, str) else at)
 
 
-_COMPOSED = re.compile(r"^WITH (part0 AS .*) SELECT as_expected\(ARRAY\[(.*)\], \$(\d+)::", re.S)
+_COMPOSED = re.compile(r"^WITH (part0 AS .*) SELECT as_expected\(ARRAY\[(.*)\], \$(\d+)::")
 _INSERT = re.compile(
     r"^INSERT INTO (\w+)(?: AS (\w+))? \(([^)]*)\) SELECT (.*?) FROM (\(SELECT .*?\) AS line)"
     r"(?: ON CONFLICT(?: \([^)]*\))? DO (NOTHING|UPDATE SET .*?))?(?: RETURNING (.*))?$"
@@ -69,7 +70,8 @@ _SELECT = re.compile(
     r"(?: ORDER BY (.*?))?(?: LIMIT (\$\d+))?( FOR UPDATE SKIP LOCKED)?$"
 )
 _CLOCKED = re.compile(
-    r"^SELECT (.*?) FROM \((?:SELECT 1|VALUES \(1\))\) AS \w+ LEFT JOIN (\w+)(?: AS (\w+))? ON (.*)$"
+    r"^SELECT (.*?) FROM \((?:SELECT 1|VALUES \(1\))\) AS \w+ "
+    r"LEFT JOIN (\w+)(?: AS (\w+))? ON (.*)$"
 )
 _DELETE = re.compile(r"^DELETE FROM (\w+) WHERE (.*?)(?: RETURNING 1)?$")
 _FILTERED = re.compile(r"count\(\*\) FILTER \(WHERE (\w+)\)")
@@ -129,7 +131,9 @@ class Planner:
             measured = []
             for part, filtered in zip(parts, measures, strict=True):
                 returned = part(tables, parameters)
-                measured.append(sum(bool(row[0]) for row in returned) if filtered else len(returned))
+                measured.append(
+                    sum(bool(row[0]) for row in returned) if filtered else len(returned)
+                )
             for touched, expected in zip(measured, parameters[expected_at], strict=True):
                 if expected is not None and touched != expected:
                     raise Unexpected(f"a part touched {touched} rows, {expected} were as loaded")
@@ -217,9 +221,7 @@ class Planner:
         def run(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
             stored = tables.rows(table)
             gone = [
-                key
-                for key, row in stored.items()
-                if test(row, None, None, parameters, tables, 0)
+                key for key, row in stored.items() if test(row, None, None, parameters, tables, 0)
             ]
             for key in gone:
                 tables.put(table, key, None)
@@ -255,7 +257,8 @@ class Planner:
     def _clocked(self, found: re.Match[str]) -> Plan:
         """Rows of some sagas beside the clock, which comes also where there is no row."""
         selected, table, alias, where = found.groups()
-        plan = self.plan(f"SELECT {selected} FROM {table} AS {alias or table} WHERE {where}")
+        rows = f"SELECT {selected} FROM {table} AS {alias or table} WHERE {where}"  # noqa: S608
+        plan = self.plan(rows)
         empty = (None,) * (len(split(selected)) - 1)
 
         def run(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
@@ -327,8 +330,7 @@ def _line_source(source: str) -> Lines:
             return [same]
         columns = (parameters[at] for at in arrays_at)
         return [
-            {**same, **dict(zip(varying, line, strict=True))}
-            for line in zip(*columns, strict=True)
+            {**same, **dict(zip(varying, line, strict=True))} for line in zip(*columns, strict=True)
         ]
 
     return lines

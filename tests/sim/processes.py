@@ -6,7 +6,7 @@ order and the orchestrator, metrics and `asyncio`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from inventory.domain import UNDO_STEP as RELEASE_STEP
 from orchestrator import api
 from orchestrator.domain import Policy
 from orchestrator.handler import AwaitedCommands, Orchestration
-from order import follower, orchestrator_client, store_orders
+from order import follower, orchestrator_client
 from order.due import OpenOrders
 from order.follower import Follower, Turn
 from order.handler import Timeline
@@ -26,7 +26,6 @@ from order.ports import Limits
 from payment.__main__ import BLUEPRINT as PAYMENT
 from payment.domain import STEP as PAYMENT_STEP
 from payment.domain import UNDO_STEP as REFUND_STEP
-from saga.contract import Mode
 from sagakit.core.chance import Odds
 from sagakit.shell import loop, outbox, resay, workers
 from sagakit.shell.loop import Worker
@@ -40,8 +39,8 @@ from sagakit.shell.sweeper import OLD_SECONDS, Sweeper
 from shipment.__main__ import BLUEPRINT as SHIPMENT
 from shipment.domain import NO_UNDO_STEP
 from shipment.domain import STEP as SHIPMENT_STEP
-from sim.broker import Group, Member, Publisher
-from sim.database import Connection, Pool
+from sim.broker import Member, Publisher
+from sim.database import Pool
 from sim.tasks import LOOP, Current, Queue
 
 if TYPE_CHECKING:
@@ -58,9 +57,7 @@ SETTINGS = {
     keep: KitSettings(topic_prefix="", outbox_keep=keep, database_url="memory")
     for keep in (False, True)
 }
-LIMITS = Limits(
-    resay_after_seconds=RESAY_AFTER_SECONDS, resay_max_seconds=RESAY_MAX_SECONDS
-)
+LIMITS = Limits(resay_after_seconds=RESAY_AFTER_SECONDS, resay_max_seconds=RESAY_MAX_SECONDS)
 
 
 class Killed(BaseException):
@@ -80,6 +77,11 @@ class Ids:
 
 def _message_ids(count: int) -> list[str]:
     return [f"{Ids.next():032x}" for _ in range(count)]
+
+
+def _jitter(low: float, high: float) -> float:
+    jittered: float = Current.world.chance.uniform(low, high)
+    return jittered
 
 
 class Fragile:
@@ -147,7 +149,7 @@ def drive() -> None:
     loop.asyncio = LOOP  # type: ignore[misc, assignment]
     follower.asyncio = LOOP  # type: ignore[misc, assignment]
     loop.ConsumerThread = Member  # type: ignore[misc, assignment]
-    loop.random = SimpleNamespace(uniform=lambda low, high: Current.world.chance.uniform(low, high))  # type: ignore[assignment]
+    loop.random = SimpleNamespace(uniform=_jitter)  # type: ignore[assignment]
     outbox.message_ids = _message_ids
     workers.uuid4 = lambda: f"worker-{Ids.next()}"  # type: ignore[assignment, return-value]
     for module in (loop, resay, follower):
@@ -211,7 +213,11 @@ class Process:
         self.pool = Pool(self)
         settings = SETTINGS[world.keeps_outbox]
         self.runtime = Runtime(
-            self.service, settings, self.pool, self.publisher, _Metrics()  # type: ignore[arg-type]
+            self.service,
+            settings,
+            self.pool,
+            self.publisher,
+            _Metrics(),  # type: ignore[arg-type]
         )
         self.resayer = Resayer(self.runtime, parts.dues)
         for due in parts.dues:
@@ -243,7 +249,7 @@ class Process:
         return member
 
     def kill(self, why: str) -> None:
-        """kill -9: nothing that was in memory remains."""
+        """Kill -9: nothing that was in memory remains."""
         if not self.alive:
             return
         self.alive = False
@@ -262,7 +268,7 @@ class Process:
     # ------------------------------------------------------------ timers
 
     def _tick(self) -> None:
-        """Once a second: what production's own background tasks do, where there is something."""
+        """Every other second: what production's background tasks do, where there is something."""
         world = self.world
         if not self.alive:
             return
@@ -270,7 +276,7 @@ class Process:
             work = self._timers()
             if work is not None:
                 world.spawn(self, work, "timer")
-        world.after(0.8 + 0.4 * world.chance.random(), self._tick)
+        world.after(1.5 + world.chance.random(), self._tick)
 
     def _timers(self) -> Any:
         follows = self.service == "order" and self._any_open("orch")

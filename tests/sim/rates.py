@@ -27,6 +27,7 @@ class Rates:
     produce_error: float
     acknowledgement_lost: float
     batch: int
+    poll: float
     latency: float
     jitter: float
     restart: float
@@ -49,6 +50,7 @@ class Rates:
             produce_error=_sometimes(chance, 0.15),
             acknowledgement_lost=_sometimes(chance, 0.15),
             batch=1 + int(chance.random() * 8),
+            poll=0.4 * chance.random(),
             latency=0.001 + 0.03 * chance.random(),
             jitter=0.01 + 2.0 * chance.random() ** 3,
             restart=0.5 + 8.0 * chance.random(),

@@ -113,7 +113,10 @@ class Scenario:
         cups = self.chance.choice((1, 2, PLENTY, PLENTY))
         beans = self.chance.choice((18, 36, PLENTY, PLENTY))
         self.world.initial_stock = {
-            "cups": cups, "beans": beans, "milk": PLENTY, "geisha-beans": PLENTY
+            "cups": cups,
+            "beans": beans,
+            "milk": PLENTY,
+            "geisha-beans": PLENTY,
         }
         stock = self.world.databases["inventory"].tables["stock"]
         for name, units in self.world.initial_stock.items():
@@ -132,7 +135,9 @@ class Scenario:
             else:
                 world.after(at, lambda o=order: self._place(o))
             if chance.random() < 0.2:
-                world.after(at + self._between(0.0, 5.0), lambda o=order: self._place(o, again=True))
+                world.after(
+                    at + self._between(0.0, 5.0), lambda o=order: self._place(o, again=True)
+                )
             if chance.random() < 0.25:
                 world.after(at + self._between(0.0, 8.0), lambda o=order: self._cancel(o))
             if chance.random() < 0.15:
@@ -162,7 +167,7 @@ class Scenario:
     # ------------------------------------------------------------ messages of others
 
     def _stray(self, order: NewOrder) -> None:
-        """An undo of unknown origin reaches a participant that has no row; then the order is placed.
+        """An undo of unknown origin reaches a participant without a row; then the order is placed.
 
         It is said again until it is answered by a row, as a fence or not at all.
         """
@@ -171,8 +176,18 @@ class Scenario:
             topic, message, service, table = self.chance.choice(
                 (
                     ("choreo.inventory-failed", saga_pb2.InventoryFailed, "payment", "payments"),
-                    ("choreo.inventory-released", saga_pb2.InventoryReleased, "payment", "payments"),
-                    ("choreo.shipment-failed", saga_pb2.ShipmentFailed, "inventory", "reservations"),
+                    (
+                        "choreo.inventory-released",
+                        saga_pb2.InventoryReleased,
+                        "payment",
+                        "payments",
+                    ),
+                    (
+                        "choreo.shipment-failed",
+                        saga_pb2.ShipmentFailed,
+                        "inventory",
+                        "reservations",
+                    ),
                 )
             )
             body = message(saga_id=order.saga_id, reason="stray")
@@ -180,7 +195,13 @@ class Scenario:
             topic, message, action, service, table = self.chance.choice(
                 (
                     ("orch.payment-cmd", saga_pb2.PaymentCommand, 2, "payment", "payments"),
-                    ("orch.inventory-cmd", saga_pb2.InventoryCommand, 2, "inventory", "reservations"),
+                    (
+                        "orch.inventory-cmd",
+                        saga_pb2.InventoryCommand,
+                        2,
+                        "inventory",
+                        "reservations",
+                    ),
                 )
             )
             body = message(saga_id=order.saga_id, action=action)
@@ -206,7 +227,9 @@ class Scenario:
             message: Any = saga_pb2.OrderRequested(saga_id=order.saga_id)
             topic = contract.ORDER_REQUESTED.name
         else:
-            message = saga_pb2.PaymentCommand(saga_id=order.saga_id, action="PAYMENT_ACTION_AUTHORIZE")
+            message = saga_pb2.PaymentCommand(
+                saga_id=order.saga_id, action="PAYMENT_ACTION_AUTHORIZE"
+            )
             topic = contract.PAYMENT_COMMAND.name
         message.amount_cents, message.currency = order.terms.amount_cents + 1, "EUR"
         self._say_poison(topic, order.saga_id, message.SerializeToString(), "contradiction")

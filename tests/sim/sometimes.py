@@ -10,7 +10,9 @@ SEEDS_FOR_FLOORS = 1_000
 DELIVERIES_MEDIAN_MIN, FAULTS_MEDIAN_MIN = 60, 5
 
 FLOORS = {
-    **dict.fromkeys(("crash", "crash in hand", "commit unknown", "database error", "deadlock"), 0.12),
+    **dict.fromkeys(
+        ("crash", "crash in hand", "commit unknown", "database error", "deadlock"), 0.12
+    ),
     **dict.fromkeys(("message lost", "message doubled", "message delayed", "rewind"), 0.12),
     **dict.fromkeys(("rebalance overlap", "acknowledgement lost", "produce failed"), 0.1),
     **dict.fromkeys(("outage", "clock off", "clock jumps", "poison", "cancel asked"), 0.15),

@@ -94,7 +94,7 @@ class World:
         return self.chance.random() * self.rates.latency
 
     def transit(self) -> float:
-        """A record's way to its group: mostly short, sometimes so long that everything overtakes."""
+        """A record's way to its group: mostly short, sometimes so long that all overtakes it."""
         if self.faulty and self.chance.random() < self.rates.delay:
             self.fault("message delayed", "broker", "")
             return self.chance.random() * 20.0
@@ -138,25 +138,31 @@ class World:
             return
         if self.faulty and self._strikes(process, task):
             return
+        wait = self._step(task)
+        if wait == DIES:
+            self.crash(process, f"died in {task.name}")
+        elif wait is not None:
+            self._alarm_for(task, wait)
+
+    def _step(self, task: Task) -> float | None:
+        """Let it go on to its next wait: seconds, DIES, or None where no alarm is needed."""
+        process = task.process
         Current.task = task
         try:
-            wait = task.coroutine.send(None)
+            wait: float | None = task.coroutine.send(None)
         except StopIteration:
             process.tasks.discard(task)
+            return None
         except Killed:
             process.tasks.discard(task)
             self.crash(process, "killed by a message")
-        except Violated:
-            raise
+            return None
         except Exception as error:  # noqa: BLE001 - what a service lets through ends its process
             process.tasks.discard(task)
             self.sometimes("a process fell over")
             self.crash(process, f"fell over: {error!r}")
-        else:
-            if wait == DIES:
-                self.crash(process, f"died in {task.name}")
-            elif wait is not None:
-                self._alarm_for(task, wait)
+            return None
+        return wait
 
     def _strikes(self, process: Process, task: Task) -> bool:
         drawn, rates = self.chance.random(), self.rates
@@ -174,7 +180,7 @@ class World:
         return False
 
     def _take_over(self, process: Process) -> None:
-        """The group gives what a silent member has in hand to another; the silent one is a zombie."""
+        """The group gives what a silent member has in hand to another: a zombie is left."""
         for member in process.members:
             group = member.group
             if group is not None:
