@@ -32,7 +32,8 @@ def seeds_until_caught(trial: int, deadline: float) -> tuple[int, str]:
 def main() -> int:
     runner.start()
     deadline = time.monotonic() + SECONDS_MAX
-    counts, found = [], ""
+    counts: list[int] = []
+    found = ""
     for trial in range(TRIALS):
         count, violation = seeds_until_caught(trial, deadline)
         if count == 0 and counts:

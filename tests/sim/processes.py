@@ -27,7 +27,8 @@ from payment.__main__ import BLUEPRINT as PAYMENT
 from payment.domain import STEP as PAYMENT_STEP
 from payment.domain import UNDO_STEP as REFUND_STEP
 from sagakit.core.chance import Odds
-from sagakit.shell import loop, outbox, resay, workers
+from sagakit.shell import loop, outbox, resay, sweeper, workers
+from sagakit.shell.database import passes
 from sagakit.shell.loop import Worker
 from sagakit.shell.participant import Participant, serve
 from sagakit.shell.ports import Record
@@ -146,17 +147,18 @@ PARTS = _all_parts()
 
 def drive() -> None:
     """Put the simulator in the place of what the production modules import. Once a process."""
-    loop.asyncio = LOOP  # type: ignore[misc, assignment]
-    follower.asyncio = LOOP  # type: ignore[misc, assignment]
-    loop.ConsumerThread = Member  # type: ignore[misc, assignment]
-    loop.random = SimpleNamespace(uniform=_jitter)  # type: ignore[assignment]
-    outbox.message_ids = _message_ids
-    workers.uuid4 = lambda: f"worker-{Ids.next()}"  # type: ignore[assignment, return-value]
-    for module in (loop, resay, follower):
-        module.log = _Silent()  # type: ignore[assignment]
-    from sagakit.shell import sweeper  # noqa: PLC0415
-
-    sweeper.log = workers.log = _Silent()  # type: ignore[assignment]
+    replaced: tuple[tuple[Any, str, Any], ...] = (
+        (loop, "asyncio", LOOP),
+        (follower, "asyncio", LOOP),
+        (loop, "ConsumerThread", Member),
+        (loop, "random", SimpleNamespace(uniform=_jitter)),
+        (outbox, "message_ids", _message_ids),
+        (workers, "uuid4", lambda: f"worker-{Ids.next()}"),
+        *((module, "log", _Silent()) for module in (loop, resay, follower, sweeper, workers)),
+    )
+    for module, name, value in replaced:
+        getattr(module, name)  # what is not there any more is an error
+        setattr(module, name, value)
 
 
 class _Silent:
@@ -210,15 +212,12 @@ class Process:
         world, parts = self.world, PARTS[self.service]
         self.alive, self.stopped_until = True, 0.0
         self.publisher = Publisher(self)
-        self.pool = Pool(self)
+        pool: Any = Pool(self)
+        self.pool = pool
         settings = SETTINGS[world.keeps_outbox]
-        self.runtime = Runtime(
-            self.service,
-            settings,
-            self.pool,
-            self.publisher,
-            _Metrics(),  # type: ignore[arg-type]
-        )
+        publisher: Any = self.publisher
+        metrics: Any = _Metrics()
+        self.runtime = Runtime(self.service, settings, pool, publisher, metrics)
         self.resayer = Resayer(self.runtime, parts.dues)
         for due in parts.dues:
             self.resayer._came_back[due.name] = False
@@ -301,7 +300,7 @@ class Process:
         try:
             await work()
         except Exception as error:
-            if not loop.passes(error):
+            if not passes(error):
                 raise
 
     def _any_open(self, mode: str) -> bool:

@@ -6,6 +6,7 @@ of which every accepted order has ended.
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from order.store_orders import NewOrder
@@ -27,6 +28,8 @@ DRINKS = {"espresso": 300, "flat-white": 420, "geisha": 900}
 _UNDO_PERCENTS = (0, 0, 40, 70)
 _DO_PERCENTS = (0, 0, 0, 30, 100)
 
+_FINAL = ("REFUSED", "VOID", "UNDONE")
+_UNDOES = {"payment": "payments", "inventory": "reservations"}
 POISON = {
     b"\x0a\xff": "undecodable",
     b"": "empty",
@@ -70,7 +73,7 @@ class Scenario:
             for number in range(1 + int(self.chance.random() < 0.5)):
                 process = Process(world, service, number + 1)
                 world.processes.append(process)
-                world.after(self.chance.random() * 2.0, lambda p=process: world.restart(p))
+                world.after(self.chance.random() * 2.0, partial(world.restart, process))
         self._plan_orders()
         self._plan_faults()
         self._plan_poison()
@@ -131,17 +134,17 @@ class Scenario:
         for number, order in enumerate(self.orders):
             at = self._between(0.0, 6.0)
             if strayed and number == 0:
-                world.after(at, lambda o=order: self._stray(o))
+                world.after(at, partial(self._stray, order))
             else:
-                world.after(at, lambda o=order: self._place(o))
+                world.after(at, partial(self._place, order))
             if chance.random() < 0.2:
-                world.after(
-                    at + self._between(0.0, 5.0), lambda o=order: self._place(o, again=True)
-                )
+                world.after(at + self._between(0.0, 5.0), partial(self._place, order, again=True))
             if chance.random() < 0.25:
-                world.after(at + self._between(0.0, 8.0), lambda o=order: self._cancel(o))
+                world.after(at + self._between(0.0, 8.0), partial(self._cancel, order))
+            if chance.random() < 0.3:
+                world.after(at + self._between(1.0, 12.0), partial(self._stray_late, order))
             if chance.random() < 0.15:
-                world.after(at + self._between(1.0, 12.0), lambda o=order: self._contradict(o))
+                world.after(at + self._between(1.0, 12.0), partial(self._contradict, order))
 
     def _someone(self, service: str) -> Process | None:
         up = [process for process in self.world.processes if process.is_up(service)]
@@ -172,42 +175,10 @@ class Scenario:
         It is said again until it is answered by a row, as a fence or not at all.
         """
         self.world.sometimes("stray undo")
-        if order.mode is Mode.CHOREO:
-            topic, message, service, table = self.chance.choice(
-                (
-                    ("choreo.inventory-failed", saga_pb2.InventoryFailed, "payment", "payments"),
-                    (
-                        "choreo.inventory-released",
-                        saga_pb2.InventoryReleased,
-                        "payment",
-                        "payments",
-                    ),
-                    (
-                        "choreo.shipment-failed",
-                        saga_pb2.ShipmentFailed,
-                        "inventory",
-                        "reservations",
-                    ),
-                )
-            )
-            body = message(saga_id=order.saga_id, reason="stray")
-        else:
-            topic, message, action, service, table = self.chance.choice(
-                (
-                    ("orch.payment-cmd", saga_pb2.PaymentCommand, 2, "payment", "payments"),
-                    (
-                        "orch.inventory-cmd",
-                        saga_pb2.InventoryCommand,
-                        2,
-                        "inventory",
-                        "reservations",
-                    ),
-                )
-            )
-            body = message(saga_id=order.saga_id, action=action)
+        topic, service, table, body = self.chance.choice(_undos(order))
         group = self.world.groups[service, order.mode.value]
         rows, since = self.world.databases[service].tables[table], self.world.time
-        self.world.broker.hand(group, topic, order.saga_id, body.SerializeToString())
+        self.world.broker.hand(group, topic, order.saga_id, body)
 
         def place_once_fenced() -> None:
             waited = self.world.time - since > STRAY_WAITS_SECONDS
@@ -217,6 +188,15 @@ class Scenario:
                 self.world.after(0.5, place_once_fenced)
 
         place_once_fenced()
+
+    def _stray_late(self, order: NewOrder) -> None:
+        """An undo of unknown origin where nothing can be undone any more: the row is final."""
+        topic, service, table, body = self.chance.choice(_undos(order))
+        row = self.world.databases[service].tables[table].get(order.saga_id)
+        if row is not None and row["outcome"] in _FINAL:
+            self.world.sometimes("stray undo of a final row")
+            group = self.world.groups[service, order.mode.value]
+            self.world.broker.hand(group, topic, order.saga_id, body)
 
     def _contradict(self, order: NewOrder) -> None:
         """The same saga with another amount, where its true one is known already."""
@@ -231,7 +211,7 @@ class Scenario:
                 saga_id=order.saga_id, action="PAYMENT_ACTION_AUTHORIZE"
             )
             topic = contract.PAYMENT_COMMAND.name
-        message.amount_cents, message.currency = order.terms.amount_cents + 1, "EUR"
+        message.amount_cents, message.currency = row["amount_cents"] + 1, "EUR"
         self._say_poison(topic, order.saga_id, message.SerializeToString(), "contradiction")
 
     def _plan_poison(self) -> None:
@@ -241,7 +221,7 @@ class Scenario:
             value, reason = self.chance.choice(list(POISON.items()))
             self.world.after(
                 self._between(1.0, 10.0),
-                lambda t=topic, v=value, r=reason: self._say_poison(t, "poison", v, r),
+                partial(self._say_poison, topic, "poison", value, reason),
             )
 
     def _say_poison(self, topic: str, key: str, value: bytes | None, reason: str) -> None:
@@ -257,7 +237,7 @@ class Scenario:
                 database.skew_seconds = self._between(-3600.0, 3600.0)
                 world.fault("clock off", database.service, f"{database.skew_seconds:.0f} s")
             if chance.random() < 0.15:
-                self._sometime(lambda d=database: self._jump(d))
+                self._sometime(partial(self._jump, database))
             if chance.random() < 0.15:
                 self._outage(database, f"database {database.service}")
         if chance.random() < 0.25:
@@ -266,7 +246,7 @@ class Scenario:
             self._sometime(self._forget)
         for group in world.broker.groups:
             if chance.random() < 0.25:
-                self._sometime(lambda g=group: self._rewind(g))
+                self._sometime(partial(self._rewind, group))
 
     def _sometime(self, call: Callable[[], None]) -> None:
         self.world.after(self._between(1.0, self.safety_seconds), call)
@@ -373,6 +353,32 @@ async def _ask(verb: Callable[[Any], Awaitable[Any]], what: Any) -> None:
     except Exception as error:
         if not passes(error):
             raise
+
+
+def _undos(order: NewOrder) -> list[tuple[str, str, str, bytes]]:
+    """Every undo that a participant hears of this order: topic, service, its table, the message."""
+    said: list[tuple[str, Any, dict[str, Any]]]
+    if order.mode is Mode.CHOREO:
+        said = [
+            ("choreo.inventory-failed", saga_pb2.InventoryFailed, {"reason": "stray"}),
+            ("choreo.inventory-released", saga_pb2.InventoryReleased, {"reason": "stray"}),
+            ("choreo.shipment-failed", saga_pb2.ShipmentFailed, {"reason": "stray"}),
+        ]
+    else:
+        said = [
+            ("orch.payment-cmd", saga_pb2.PaymentCommand, {"action": "PAYMENT_ACTION_REFUND"}),
+            (
+                "orch.inventory-cmd",
+                saga_pb2.InventoryCommand,
+                {"action": "INVENTORY_ACTION_RELEASE"},
+            ),
+        ]
+    found = []
+    for topic, message, fields in said:
+        service = next(name for name in _UNDOES if name in contract.TOPIC_BY_NAME[topic].heard_by)
+        body = message(saga_id=order.saga_id, **fields).SerializeToString()
+        found.append((topic, service, _UNDOES[service], body))
+    return found
 
 
 def _retry(database: Any) -> None:

@@ -16,7 +16,9 @@ FLOORS = {
     **dict.fromkeys(("message lost", "message doubled", "message delayed", "rewind"), 0.12),
     **dict.fromkeys(("rebalance overlap", "acknowledgement lost", "produce failed"), 0.1),
     **dict.fromkeys(("outage", "clock off", "clock jumps", "poison", "cancel asked"), 0.15),
-    **dict.fromkeys(("broker amnesia", "process stopped", "stray undo"), 0.06),
+    **dict.fromkeys(
+        ("broker amnesia", "process stopped", "stray undo", "stray undo of a final row"), 0.06
+    ),
     **dict.fromkeys(("payment DONE", "payment REFUSED", "payment UNDONE"), 0.2),
     **dict.fromkeys(("inventory DONE", "inventory REFUSED", "inventory UNDONE"), 0.1),
     **dict.fromkeys(("shipment DONE", "shipment REFUSED"), 0.1),

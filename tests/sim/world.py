@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sagakit.shell.ports import Record
@@ -186,7 +187,7 @@ class World:
             if group is not None:
                 if member in group.idle:
                     group.idle.remove(member)
-                    self.after(process.stopped_until - self.time, lambda m=member: self._rejoin(m))
+                    self.after(process.stopped_until - self.time, partial(self._rejoin, member))
                 group.inbox.extend(member.in_work)
                 self.broker.dispatch(group)
 
