@@ -80,12 +80,17 @@ OF_PLUMBING: Final[tuple[Mutant, ...]] = (
         "            if not await connection.fetchval(_TRY_LOCK, _LOCK):\n",
         "            if await connection.fetchval(_TRY_LOCK, _LOCK):\n",
     ),
-    mutant(
-        "poison that ends the process",
+    Mutant(
+        "poison that ends the process, uncounted",
         "poison crash loop",
-        LOOP,
-        POISONED,
-        "                raise AssertionError from poison\n",
+        (
+            Change(LOOP, POISONED, "                raise AssertionError from poison\n"),
+            Change(
+                LOOP,
+                "        self._cautious_messages = CAUTIOUS_MESSAGES if died else 0\n",
+                "        self._cautious_messages = 0 if died else 0\n",
+            ),
+        ),
     ),
     mutant(
         "poison that blocks a partition",
@@ -119,13 +124,6 @@ OF_PLUMBING: Final[tuple[Mutant, ...]] = (
         "ATTEMPTS_MAX: Final = 1_000_000\n",
     ),
     mutant(
-        "a killer that was put aside is counted anew",
-        "poison crash loop",
-        "sagakit/shell/dead.py",
-        "    return found\n",
-        "    return found and False\n",
-    ),
-    mutant(
         "the database's absence is taken for the message's fault",
         "a sound message is put aside",
         "sagakit/shell/database.py",
@@ -139,6 +137,14 @@ OF_PLUMBING: Final[tuple[Mutant, ...]] = (
         "                if passes(error):\n                    waits += 1\n",
         "                if passes(error):\n                    return None\n"
         "                    waits += 1\n",
+    ),
+    mutant(
+        "a fault that outlives its experiment",
+        "chaos that stays",
+        "sagakit/shell/faults.py",
+        "for k, one in self._faults.items() if one.expires_at > now}\n",
+        "for k, one in self._faults.items() if now}\n",
+        caught_by="tests/unit/sagakit/test_faults.py",
     ),
     mutant(
         "auto.offset.reset=latest",

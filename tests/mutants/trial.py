@@ -10,9 +10,9 @@ import time
 from sim import runner
 from sim.scenario import play
 
-TRIALS = 5
+TRIALS = 3
 SEEDS_MAX = 3_000
-SECONDS_MAX = 120.0
+SECONDS_MAX = 150.0
 """After this no further trial is begun; one that has caught nothing by then has failed."""
 FIRST_SEEDS = 100_000
 

@@ -7,6 +7,7 @@ order and the orchestrator, metrics and `asyncio`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from payment.domain import UNDO_STEP as REFUND_STEP
 from sagakit.core.chance import Odds
 from sagakit.shell import loop, outbox, resay, sweeper, workers
 from sagakit.shell.database import passes
+from sagakit.shell.faults import Switchboard
 from sagakit.shell.loop import Worker
 from sagakit.shell.participant import Participant, serve
 from sagakit.shell.ports import Record
@@ -217,7 +219,9 @@ class Process:
         settings = SETTINGS[world.keeps_outbox]
         publisher: Any = self.publisher
         metrics: Any = _Metrics()
-        self.runtime = Runtime(self.service, settings, pool, publisher, metrics)
+        self.runtime = Runtime(
+            self.service, settings, pool, publisher, metrics, Switchboard(self._clock)
+        )
         self.resayer = Resayer(self.runtime, parts.dues)
         for due in parts.dues:
             self.resayer._came_back[due.name] = False
@@ -231,10 +235,13 @@ class Process:
         world.after(world.chance.random(), self._tick)
 
     def _start_order(self) -> None:
-        clock = lambda: self.world.moment(0.0)  # noqa: E731
-        self.placing = Placing(self.runtime, LIMITS, clock=clock)
+        self.placing = Placing(self.runtime, LIMITS, clock=self._clock)
         self.follower = Follower(self.pool, Client(self))  # type: ignore[arg-type]
         self.turn = Turn(self.pool)
+
+    def _clock(self) -> datetime:
+        """The clock of the machine, which is right: those of the databases need not be."""
+        return self.world.moment(0.0)
 
     def _join(self, handler: Any) -> Member:
         worker: Worker[Any] = Worker(handler, self.runtime, workers.Crew())

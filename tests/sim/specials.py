@@ -63,12 +63,6 @@ def _put_aside(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
     return new
 
 
-def _killed_before(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
-    *places, reason = parameters
-    letters = (tables.rows("dead_letters").get(place) for place in zip(*places, strict=True))
-    return [(any(letter is not None and letter["reason"] == reason for letter in letters),)]
-
-
 def _entered(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
     since: dict[str, Any] = {}
     for entry in tables.rows("saga_history").values():
@@ -84,7 +78,6 @@ SPECIALS: dict[str, Plan] = {
     normal(workers._KNOWN): _were_in_hand,
     normal(workers._PUT): _put_down,
     normal(dead._INSERT): _put_aside,
-    normal(dead._KILLED): _killed_before,
     normal(sagas._ENTERED): _entered,
     normal(sweeper._TRY_LOCK): lambda _tables, _parameters: [(True,)],
 }
