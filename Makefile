@@ -11,8 +11,11 @@ FAULTS := PYTHONPATH=services:tests $(PYTHON) -m e2e.faults
 MODE ?= choreo
 COUNT ?= 1
 BROKERS ?= 1
+SEEDS ?= 1..2000
+SLICE ?= 20000
+PROVING := PYTHONPATH=services:tests $(PYTHON)
 
-.PHONY: help venv demo bench test test-long overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock \
+.PHONY: help venv demo bench test test-long sim mutants prove prove-seeds overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -57,6 +60,18 @@ prove-totals: $(READY) ## What the slices of the long proof come to, and what th
 
 test-long: $(READY) ## Kill each service, Kafka, Postgres and every topic under 200 open orders
 	$(PYTHON) -m pytest -m long
+
+sim: $(READY) ## Simulate SEEDS=A..B with everything failing, or tell the story of SEED=N
+	$(PROVING) -m sim $(or $(SEED),$(SEEDS))
+
+mutants: $(READY) ## Plant each known bug in the code, and see it caught
+	$(PROVING) -m mutants
+
+prove: $(READY) ## Search every state, plant every bug, simulate 100,000 seeds
+	$(PROVING) -m prove
+
+prove-seeds: $(READY) ## Simulate the next SLICE=N seeds; their row goes to docs/proof.jsonl
+	$(PROVING) -m prove.seeds $(SLICE)
 
 check: lint types contracts verify ## Format, lint, types, arrows, drift and unit tests
 	$(PYTHON) -m pytest tests/unit tests/architecture tests/model
@@ -153,6 +168,7 @@ pictures: $(READY) ## Take the README's pictures of the web page, in both themes
 verify: $(READY) ## Compare what is generated with what is committed
 	@$(BREWSAGA) graphs --write README.md --check
 	@$(BREWSAGA) generate --check
+	@$(PROVING) -m mutants --check
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
 	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"

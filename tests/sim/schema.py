@@ -1,0 +1,73 @@
+"""The production schema, read from its own SQL: columns with their defaults, keys and checks.
+
+So the simulator's tables are those that the services are given, and a check that stands behind a
+guard in production stands behind it here.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim.expressions import compile_row, compile_test, split
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "db"
+_TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)\n\)", re.DOTALL)
+_COMMENT = re.compile(r"--.*")
+_NO_COLUMN = ("PRIMARY KEY", "UNIQUE")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One table as the schema has it. `key` gives a row's primary key, `checks` are what it must
+    pass.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    defaults: dict[str, str]
+    key_columns: tuple[str, ...]
+    key: Callable[[Row], Any]
+    checks: tuple[Callable[..., bool], ...]
+
+
+def read(service: str) -> dict[str, Shape]:
+    """The tables of one service's database, the ones that every service has among them."""
+    found: dict[str, Shape] = {}
+    for folder in ("every", service):
+        for path in sorted((SCHEMAS / folder).glob("*.sql")):
+            for name, body in _TABLE.findall(_COMMENT.sub("", path.read_text())):
+                found[name] = _shape(name, body)
+    return found
+
+
+def _shape(name: str, body: str) -> Shape:
+    columns, defaults, checks = [], dict[str, str](), []
+    key_columns: tuple[str, ...] = ()
+    for line in split(re.sub(r"\s+", " ", body)):
+        if line.startswith(_NO_COLUMN):
+            if line.startswith("PRIMARY KEY"):
+                key_columns = tuple(_names(line))
+            continue
+        column = line.split()[0].strip('"')
+        columns.append(column)
+        default = re.search(r"DEFAULT (.*?)(?= CHECK| NOT NULL|$)", line)
+        defaults[column] = default[1] if default else "NULL"
+        if "PRIMARY KEY" in line:
+            key_columns = (column,)
+        check = re.search(r"CHECK \((.*)\)$", line)
+        if check:
+            checks.append(check[1])
+    shaped = frozenset(columns)
+    tests = tuple(compile_test(check, shaped) for check in checks)
+    return Shape(
+        name, tuple(columns), defaults, key_columns, compile_row(key_columns, shaped), tests
+    )
+
+
+def _names(line: str) -> Iterator[str]:
+    inside = line[line.index("(") + 1 : line.rindex(")")]
+    return (part.strip().strip('"') for part in inside.split(","))
