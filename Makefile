@@ -12,7 +12,7 @@ MODE ?= choreo
 COUNT ?= 1
 BROKERS ?= 1
 
-.PHONY: help venv demo bench test test-long overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock \
+.PHONY: help venv demo bench test test-long overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock record-histories \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -153,6 +153,9 @@ verify: $(READY) ## Compare what is generated with what is committed
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
 	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"
+
+record-histories: $(READY) ## Record runs of the newest flow version, once, before it is released
+	PYTHONPATH=services:tests $(PYTHON) -m histories.record
 
 lock: ## Resolve the requirements anew (needs uv)
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal requirements/run.in -o requirements/run.txt
