@@ -73,11 +73,11 @@ def router(doors: HasRuntime) -> APIRouter:
     @routes.put("/intake/{mode}")
     async def put_intake(mode: AnyMode, request: IntakeRequest) -> IntakeView:
         """Close or open the door of a mode; asking for what is so already changes nothing."""
-        async with doors.runtime.pool.acquire() as connection, connection.transaction():
+        async with doors.runtime.transaction("intake") as transaction:
             if request.paused:
-                await store_intake.pause(connection, mode, request.reason, request.by)
+                await store_intake.pause(transaction.connection, mode, request.reason, request.by)
             else:
-                await store_intake.resume(connection, mode)
+                await store_intake.resume(transaction.connection, mode)
         word = "paused" if request.paused else "resumed"
         log.warning(
             "intake of %s %s by %s: %s", mode.long, word, request.by or "-", request.reason or "-"
