@@ -16,6 +16,7 @@ from order.answers import LongMode
 from order.bodies import AnyMode
 from order.ports import Runtime
 from order.store_intake import Intake
+from saga.contract import Mode
 
 WORDS_LENGTH_MAX: Final = 256
 Words = Annotated[str, Field(max_length=WORDS_LENGTH_MAX, pattern="^[^\\x00]*$")]
@@ -73,20 +74,24 @@ def router(doors: HasRuntime) -> APIRouter:
     @routes.put("/intake/{mode}")
     async def put_intake(mode: AnyMode, request: IntakeRequest) -> IntakeView:
         """Close or open the door of a mode; asking for what is so already changes nothing."""
-        async with doors.runtime.transaction("intake") as transaction:
-            if request.paused:
-                await store_intake.pause(transaction.connection, mode, request.reason, request.by)
-            else:
-                await store_intake.resume(transaction.connection, mode)
-        word = "paused" if request.paused else "resumed"
-        log.warning(
-            "intake of %s %s by %s: %s", mode.long, word, request.by or "-", request.reason or "-"
-        )
+        await _change(doors.runtime, mode, request)
         async with doors.runtime.pool.acquire() as connection:
             found = await store_intake.read(connection)
         return next(_view(intake) for intake in found if intake.mode is mode)
 
     return routes
+
+
+async def _change(runtime: Runtime, mode: Mode, request: IntakeRequest) -> None:
+    async with runtime.transaction("intake") as transaction:
+        if request.paused:
+            await store_intake.pause(transaction.connection, mode, request.reason, request.by)
+        else:
+            await store_intake.resume(transaction.connection, mode)
+    word = "paused" if request.paused else "resumed"
+    log.warning(
+        "intake of %s %s by %s: %s", mode.long, word, request.by or "-", request.reason or "-"
+    )
 
 
 def _view(intake: Intake) -> IntakeView:
