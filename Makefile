@@ -12,7 +12,7 @@ MODE ?= choreo
 COUNT ?= 1
 BROKERS ?= 1
 
-.PHONY: help venv demo bench test test-long overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock record-histories \
+.PHONY: help venv demo bench test test-long overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock record-histories fuzz \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -57,6 +57,9 @@ prove-totals: $(READY) ## What the slices of the long proof come to, and what th
 
 test-long: $(READY) ## Kill each service, Kafka, Postgres and every topic under 200 open orders
 	$(PYTHON) -m pytest -m long
+
+fuzz: $(READY) ## Feed every decoder and handler for MINUTES (1); SEED and TARGET find a failure again
+	PYTHONPATH=services:tests $(PYTHON) -W error -m fuzz.run --minutes $(or $(MINUTES),1) --seed $(or $(SEED),1) --target '$(TARGET)'
 
 check: lint types contracts verify ## Format, lint, types, arrows, drift and unit tests
 	$(PYTHON) -m pytest tests/unit tests/architecture tests/model
