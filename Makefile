@@ -148,10 +148,12 @@ dashboards: $(READY) ## Put the dashboards into the Grafana at GRAFANA_URL, with
 generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, metrics page, dashboards, schemas
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=services --pyi_out=services proto/saga/v1/saga.proto
 	$(BREWSAGA) graphs --write README.md
+	PYTHONPATH=tests $(PYTHON) -m matrix.page
 	$(BREWSAGA) generate
 
 verify: $(READY) ## Compare what is generated with what is committed
 	@$(BREWSAGA) graphs --write README.md --check
+	@PYTHONPATH=tests $(PYTHON) -m matrix.page --check
 	@$(BREWSAGA) generate --check
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
