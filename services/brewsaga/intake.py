@@ -23,7 +23,7 @@ async def put(
     async with order_api(url, token_file) as api:
         for mode in modes:
             wanted = {"paused": paused, "reason": reason, "by": getpass.getuser()}
-            print(_line(await api.put_intake(mode.value, wanted)))
+            print(line(await api.put_intake(mode.value, wanted)))
     return Exit.COMPLETED
 
 
@@ -31,7 +31,7 @@ async def status(url: str, modes: Sequence[Mode]) -> Exit:
     """Print how each mode stands."""
     async with order_api(url) as api:
         for found in await _read(api, modes):
-            print(_line(found))
+            print(line(found))
     return Exit.COMPLETED
 
 
@@ -45,17 +45,17 @@ async def drain(url: str, modes: Sequence[Mode], timeout_seconds: float) -> Exit
     async with order_api(url) as api:
         while True:
             found = await _read(api, modes)
-            _check_paused(found)
-            code = _judge(found)
+            check_paused(found)
+            code = judge(found)
             if code is Exit.TIMED_OUT and asyncio.get_running_loop().time() < deadline:
-                lines = "\n".join(_line(one) for one in found)
+                lines = "\n".join(line(one) for one in found)
                 if lines != said:
                     print(lines, file=sys.stderr, flush=True)
                 said = lines
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
                 continue
             for one in found:
-                print(_line(one))
+                print(line(one))
             return code
 
 
@@ -64,15 +64,16 @@ async def _read(api: OrderApi, modes: Sequence[Mode]) -> list[Json]:
     return [found for found in await api.intake() if found["mode"] in wanted]
 
 
-def _check_paused(found: Sequence[Json]) -> None:
-    """What fills again cannot be drained."""
+def check_paused(found: Sequence[Json]) -> None:
+    """Raise CommandError where one is open: what fills again cannot be drained."""
     for one in found:
         if not one["paused"]:
             message = f"intake of {one['mode']} is open, so it fills again as it is drained"
             raise CommandError(message, f"brewsaga intake pause --mode {one['mode']}")
 
 
-def _judge(found: Sequence[Json]) -> Exit:
+def judge(found: Sequence[Json]) -> Exit:
+    """What a drain comes to by what is open now."""
     left = sum(one["open"] for one in found)
     if left == 0:
         return Exit.COMPLETED
@@ -80,7 +81,7 @@ def _judge(found: Sequence[Json]) -> Exit:
     return Exit.NEEDS_A_PERSON if parked == left else Exit.TIMED_OUT
 
 
-def _line(found: Json) -> str:
+def line(found: Json) -> str:
     """`INTAKE mode=choreography paused open=7 payment=2 refund=5`."""
     state = "paused" if found["paused"] else "open"
     steps = "".join(f" {step}={number}" for step, number in sorted(found["open_by_step"].items()))
