@@ -9,6 +9,7 @@ import pytest
 from integration.order_world import LIMITS, World, fresh_world, until
 from order import store_intake
 from order.batches import BatchDraft
+from order.canary import Canary
 from order.placing import Draft, IntakePaused, Placing
 from order.ports import utc_now
 from saga.contract import Mode
@@ -114,6 +115,13 @@ async def test_a_batch_waits_at_the_door_and_goes_on(world: World) -> None:
     finally:
         pacing.cancel()
     assert await count(world) == 40
+
+
+async def test_a_paused_mode_keeps_no_canary_from_the_other(world: World) -> None:
+    async with world.pool.acquire() as connection:
+        await store_intake.pause(connection, Mode.CHOREO, "", "")
+    await Canary(world, world.placing(), ("choreo", "orch"), 60.0).place()
+    assert [row[0] for row in await world.pool.fetch("SELECT mode FROM orders")] == ["orch"]
 
 
 async def _placed(world: World, batch_id: str, number: int) -> bool:
