@@ -15,7 +15,7 @@ SEEDS ?= 1..2000
 SLICE ?= 20000
 PROVING := PYTHONPATH=services:tests $(PYTHON)
 
-.PHONY: help venv demo bench test test-long sim mutants prove prove-seeds overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock \
+.PHONY: help venv demo bench test test-long sim mutants prove prove-seeds overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock record-histories fuzz \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -72,6 +72,9 @@ prove: $(READY) ## Search every state, plant every bug, simulate 100,000 seeds
 
 prove-seeds: $(READY) ## Simulate the next SLICE=N seeds; their row goes to docs/proof.jsonl
 	$(PROVING) -m prove.seeds $(SLICE)
+
+fuzz: $(READY) ## Feed every decoder and handler for MINUTES (1); SEED and TARGET find a failure again
+	PYTHONPATH=services:tests $(PYTHON) -W error -m fuzz.run --minutes $(or $(MINUTES),1) --seed $(or $(SEED),1) --target '$(TARGET)'
 
 check: lint types contracts verify ## Format, lint, types, arrows, drift and unit tests
 	$(PYTHON) -m pytest tests/unit tests/architecture tests/model
@@ -160,6 +163,7 @@ dashboards: $(READY) ## Put the dashboards into the Grafana at GRAFANA_URL, with
 generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, metrics page, dashboards, schemas
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=services --pyi_out=services proto/saga/v1/saga.proto
 	$(BREWSAGA) graphs --write README.md
+	PYTHONPATH=tests $(PYTHON) -m matrix.page
 	$(BREWSAGA) generate
 
 pictures: $(READY) ## Take the README's pictures of the web page, in both themes (needs Chromium)
@@ -167,11 +171,15 @@ pictures: $(READY) ## Take the README's pictures of the web page, in both themes
 
 verify: $(READY) ## Compare what is generated with what is committed
 	@$(BREWSAGA) graphs --write README.md --check
+	@PYTHONPATH=tests $(PYTHON) -m matrix.page --check
 	@$(BREWSAGA) generate --check
 	@$(PROVING) -m mutants --check
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
 	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"
+
+record-histories: $(READY) ## Record runs of the newest flow version, once, before it is released
+	PYTHONPATH=services:tests $(PYTHON) -m histories.record
 
 lock: ## Resolve the requirements anew (needs uv)
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal requirements/run.in -o requirements/run.txt

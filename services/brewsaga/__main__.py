@@ -28,6 +28,7 @@ app = typer.Typer(
 
 ORDER_URL_VARIABLE: Final = "ORDER_URL"
 WAIT_SECONDS: Final = 60.0
+DRAIN_SECONDS: Final = 300.0
 
 
 class Output(StrEnum):
@@ -319,6 +320,51 @@ def saga_list(
     from brewsaga.commands import list_states as run
 
     _run(run(url, limit))
+
+
+intake = typer.Typer(help="Whether new orders are taken, by mode.", no_args_is_help=True)
+app.add_typer(intake, name="intake")
+IntakeMode = Annotated[str, typer.Option("-m", "--mode", help="choreo, orch or both.")]
+Token = Annotated[str, typer.Option(envvar="API_TOKEN_FILE", help="File with the API's token.")]
+
+
+@intake.command("pause")
+def intake_pause(
+    mode: IntakeMode = "choreo",
+    reason: Annotated[str, typer.Option(help="Told to all who find it paused.")] = "",
+    token_file: Token = "",
+    url: Url = "",
+) -> None:
+    """Take no new orders of a mode; what is open goes on."""
+    from brewsaga.intake import put
+
+    _run(put(url or _default_url(), _modes(mode), token_file, reason, paused=True))
+
+
+@intake.command("drain")
+def intake_drain(
+    mode: IntakeMode = "choreo", timeout: Timeout = DRAIN_SECONDS, url: Url = ""
+) -> None:
+    """Wait until nothing of a paused mode is open, and say how much is."""
+    from brewsaga.intake import drain
+
+    _run(drain(url or _default_url(), _modes(mode), timeout))
+
+
+@intake.command("resume")
+def intake_resume(mode: IntakeMode = "choreo", token_file: Token = "", url: Url = "") -> None:
+    """Take new orders of a mode again."""
+    from brewsaga.intake import put
+
+    _run(put(url or _default_url(), _modes(mode), token_file, "", paused=False))
+
+
+@intake.command("status")
+def intake_status(mode: IntakeMode = "both", url: Url = "") -> None:
+    """Say whether new orders are taken, and how many are open in which step."""
+    from brewsaga.intake import status
+
+    _run(status(url or _default_url(), _modes(mode)))
 
 
 app.add_typer(project)

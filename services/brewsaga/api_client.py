@@ -66,10 +66,24 @@ class OrderApi:
 
     async def place(self, order: Mapping[str, Any], key: str) -> Json:
         """Accept one order; the same key again gives the same saga."""
-        headers = {"Idempotency-Key": key}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token.get_secret_value()}"
+        headers = {"Idempotency-Key": key, **self._authorized()}
         return await self._call("POST", "/sagas", json=dict(order), headers=headers)
+
+    async def intake(self) -> list[Json]:
+        """Both modes: whether new orders are taken, and how many are open."""
+        answer = await self._call("GET", "/intake")
+        found: list[Json] = answer["modes"]
+        return found
+
+    async def put_intake(self, mode: str, wanted: Mapping[str, Any]) -> Json:
+        """Pause or resume one mode; how it then stands."""
+        headers = self._authorized()
+        return await self._call("PUT", f"/intake/{mode}", json=dict(wanted), headers=headers)
+
+    def _authorized(self) -> dict[str, str]:
+        if self._token is None:
+            return {}
+        return {"Authorization": f"Bearer {self._token.get_secret_value()}"}
 
     async def saga(self, saga_id: str) -> Json:
         """One saga as order knows it."""

@@ -1,9 +1,11 @@
 """Runs the orchestrator: reads the settings and puts the parts together, as nothing else does."""
 
+import logging
 from functools import partial
 
 from orchestrator import counting, reads
 from orchestrator.api import create_app
+from orchestrator.brew import VERSIONS
 from orchestrator.ends import Ends
 from orchestrator.handler import SERVICE, AwaitedCommands, Orchestration
 from orchestrator.settings import OrchestratorSettings
@@ -14,13 +16,32 @@ from sagakit.shell.ports import Connection
 from sagakit.shell.run import Parts, ServiceSpec, serve
 from sagakit.shell.runtime import Runtime
 
+log = logging.getLogger(__name__)
+
 
 class InFlight:
     """`GaugeSource` of open sagas."""
 
+    def __init__(self) -> None:
+        self._told: dict[int, int] = {}
+
     async def read(self, connection: Connection) -> Readings:
-        """By step, with those that are parked."""
-        return counting.in_flight(await reads.in_flight(connection))
+        """By step, with those that are parked and those whose definition is not carried."""
+        waiting = await reads.without_definition(connection)
+        self._tell(waiting)
+        return counting.in_flight(await reads.in_flight(connection), sum(waiting.values()))
+
+    def _tell(self, waiting: dict[int, int]) -> None:
+        """Say it when it changes, to whoever started an image that is too old."""
+        if waiting and waiting != self._told:
+            found = ", ".join(f"{count} of version {one}" for one, count in sorted(waiting.items()))
+            log.error(
+                "sagas wait for an image that carries their flow version: %s; this one carries %s."
+                " Start the newer image; with FLOW_VERSION it begins new sagas on an older version",
+                found,
+                ", ".join(map(str, sorted(VERSIONS))),
+            )
+        self._told = waiting
 
 
 def describe(settings: OrchestratorSettings) -> ServiceSpec:

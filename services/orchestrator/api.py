@@ -15,7 +15,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Response
 from pydantic import BaseModel, Field, SecretStr
 
 from orchestrator import reads
-from orchestrator.brew import FLOW
+from orchestrator.brew import FLOWS
 from orchestrator.domain import outcome
 from orchestrator.ends import Ends
 from saga.contract import SAGA_ID_PATTERN, STEP_BY_STATE, Outcome
@@ -32,7 +32,9 @@ STEPS_QUESTION: Final = "/sagas/steps"
 REFUSALS_MAX: Final = 10
 """Refusals that are named; the others are in the numbers."""
 
-STEPS: Final = tuple(dict.fromkeys(state.name for state in FLOW.states.values()))
+STEPS: Final = tuple(
+    dict.fromkeys(state.name for flow in FLOWS.values() for state in flow.states.values())
+)
 
 SagaId = Annotated[str, Field(pattern=f"^{SAGA_ID_PATTERN.pattern}$", examples=["6f1c-…"])]
 
@@ -72,6 +74,7 @@ class SagaView(BaseModel):
     shipment_id: str
     said: int
     version: int
+    flow_version: int
     created_at: datetime
     updated_at: datetime
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from orchestrator.brew import FLOW
+from orchestrator.brew import FLOWS
 from orchestrator.domain import Decision, Entry, Heard, Reply, Saga
 from saga import metrics
 from saga.contract import STEP_BY_STATE, STEPS, UNDO_NAMES
@@ -18,14 +18,14 @@ from sagakit.shell.tally import Observation, Tally
 
 _LONG: Final = metrics.ORCHESTRATION
 _UNDOING: Final = frozenset(word.current_step for word in STEPS if word.name in UNDO_NAMES)
-_BEGINNINGS: Final = ((metrics.START, FLOW.first), (metrics.START, FAILED))
-_MOVES: Final = {(source, target) for (source, _, _), target in FLOW.table.items()}
+_MOVES: Final = {
+    *((metrics.START, begun) for flow in FLOWS.values() for begun in (flow.first, FAILED)),
+    *((source, target) for flow in FLOWS.values() for (source, _, _), target in flow.table.items()),
+}
 
 KNOWN: Final = {
     metrics.TRANSITIONS: tuple(
-        (_LONG, source, target)
-        for source, target in (*_BEGINNINGS, *sorted(_MOVES))
-        if source != target
+        (_LONG, source, target) for source, target in sorted(_MOVES) if source != target
     )
 }
 
@@ -64,8 +64,13 @@ def said_again(sagas: Iterable[Saga]) -> list[Observation]:
     return tally.observations()
 
 
-def in_flight(rows: Iterable[tuple[str, int, int, float]]) -> dict[str, dict[LabelSet, float]]:
-    """Gauges of open sagas, from (state, how many, how many parked, since when the oldest)."""
+def in_flight(
+    rows: Iterable[tuple[str, int, int, float]], waiting: int = 0
+) -> dict[str, dict[LabelSet, float]]:
+    """Gauges of open sagas, from (state, how many, how many parked, since when the oldest).
+
+    `waiting` are those whose definition is not carried here; the rows are of the others.
+    """
     counts: dict[LabelSet, float] = {(_LONG, word.name): 0.0 for word in STEPS}
     parked: dict[LabelSet, float] = {(_LONG, name): 0.0 for name in UNDO_NAMES}
     oldest: dict[LabelSet, float] = {}
@@ -77,5 +82,6 @@ def in_flight(rows: Iterable[tuple[str, int, int, float]]) -> dict[str, dict[Lab
     return {
         metrics.SAGAS_IN_FLIGHT: counts,
         metrics.SAGAS_PARKED: parked,
+        metrics.SAGAS_WITHOUT_DEFINITION: {(_LONG,): float(waiting)},
         metrics.OLDEST_IN_FLIGHT: oldest,
     }

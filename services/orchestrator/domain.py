@@ -1,9 +1,9 @@
 """What the orchestrator does with what it hears: one saga, one message, the time, and what follows.
 
-The table of transitions (`brew.FLOW`) says where a saga goes; this module says what is remembered
-on the way, which command is said, and what counts as late or as a duplicate. Only a definite
-answer moves a saga (rule 1): the timer that says a command again is no part of it. It must not
-know protobuf, SQL, topics or the clock.
+The table of transitions (`brew.FLOWS`, by the version that a saga began with) says where a saga
+goes; this module says what is remembered on the way, which command is said, and what counts as late
+or as a duplicate. Only a definite answer moves a saga (rule 1): the timer that says a command again
+is no part of it. It must not know protobuf, SQL, topics or the clock.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple, assert_never
 
-from orchestrator.brew import BREW, FLOW
+from orchestrator.brew import EVERY_STEP, FLOWS, NEWEST
 from saga.contract import STEP_NAMES, STEPS, Outcome
 from saga.terms import Terms, contradiction
 from sagakit.core.deadletters import Poison, Reason
@@ -23,11 +23,11 @@ CANCELLED: Final = "cancelled"
 UNSAID: Final = "refused"
 """The failure reason where a participant refuses without a word."""
 
-ACTIONS: Final = frozenset(step.action for step in BREW)
+ACTIONS: Final = frozenset(step.action for step in EVERY_STEP)
 """The forward actions: only an answer to one of these brings a reference, a refund's never."""
 
 UNDOS: Final = tuple(
-    Command(step.name, step.compensation) for step in BREW if step.compensation is not None
+    Command(step.name, step.compensation) for step in EVERY_STEP if step.compensation is not None
 )
 
 REFERENCE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
@@ -59,14 +59,18 @@ Heard = PlaceOrder | Reply
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The limits: when an unanswered command is due again, and when insisting parks."""
+    """The limits: when an unanswered command is due again, and when insisting parks; and on which
+    version of the flow new sagas begin.
+    """
 
     say_again_after_seconds: float = 5.0
     park_after_attempts: int = 10
+    flow_version: int = NEWEST
 
 
 class Saga(NamedTuple):
-    """One row of `saga_state`. `state` names one of `FLOW.states`, `references` are ids by step.
+    """One row of `saga_state`. `state` is one of its version of the flow, `references` are ids by
+    step.
 
     `attempts` counts the refusals of the compensation that is awaited. `version` is +1 each write
     that decides something, and so the number of history entries; `said` and `say_again_at` are the
@@ -87,11 +91,15 @@ class Saga(NamedTuple):
     parked_at: datetime | None = None
     said: int = 1
     version: int = 1
+    flow_version: int = NEWEST
 
     @property
     def where(self) -> State:
-        """The state with its status and the command whose answer it awaits."""
-        return FLOW.states[self.state]
+        """The state with its status and the command whose answer it awaits.
+
+        Only of a version that is carried: `decide` moves no other saga, nor is it said again.
+        """
+        return FLOWS[self.flow_version].states[self.state]
 
 
 class Entry(NamedTuple):
@@ -104,6 +112,7 @@ class Entry(NamedTuple):
     event: str
     reason: str
     created_at: datetime
+    flow_version: int = NEWEST
 
 
 class Effect(Enum):
@@ -112,6 +121,8 @@ class Effect(Enum):
     CHANGED = "changed"
     DUPLICATE = "duplicate"
     LATE = "late"
+    NO_DEFINITION = "no_definition"
+    """The saga began on a version that this image does not carry: it waits for one that does."""
 
 
 class Decision(NamedTuple):
@@ -126,8 +137,11 @@ class Decision(NamedTuple):
 def decide(saga: Saga | None, heard: Heard, now: datetime, policy: Policy) -> Decision:
     """Say what follows. Raises Poison where a place-order contradicts the row (rule 10).
 
-    Late is what finds no saga or an ended one; a duplicate is any other without effect.
+    Late is what finds no saga or an ended one; a duplicate is any other without effect. A saga
+    whose definition is not carried stays as it is: what was heard is said again (rule 5).
     """
+    if saga is not None and saga.flow_version not in FLOWS:
+        return Decision(saga, Effect.NO_DEFINITION)
     match heard:
         case PlaceOrder():
             return _begin(heard, now, policy) if saga is None else _placed_again(saga, heard, now)
@@ -139,7 +153,7 @@ def decide(saga: Saga | None, heard: Heard, now: datetime, policy: Policy) -> De
 
 def _begin(order: PlaceOrder, now: datetime, policy: Policy) -> Decision:
     """Begin whatever can be read: payment refuses what is out of bounds, and so it ends."""
-    state = FLOW.begin(cancel_asked=order.cancel)
+    state = FLOWS[policy.flow_version].begin(cancel_asked=order.cancel)
     saga = Saga(
         saga_id=order.saga_id,
         terms=order.terms,
@@ -150,6 +164,7 @@ def _begin(order: PlaceOrder, now: datetime, policy: Policy) -> Decision:
         say_again_at=_due(now, policy),
         failure_reason=CANCELLED if state.status is Status.FAILED else "",
         cancel_asked=order.cancel,
+        flow_version=policy.flow_version,
     )
     return Decision(saga, Effect.CHANGED, _entry("", saga, saga.failure_reason), state.awaits)
 
@@ -175,7 +190,7 @@ def _placed_again(saga: Saga, order: PlaceOrder, now: datetime) -> Decision:
 def _answered(saga: Saga | None, reply: Reply, now: datetime, policy: Policy) -> Decision:
     if saga is None or saga.where.awaits is None:
         return Decision(saga, Effect.LATE)
-    target = FLOW.transition(
+    target = FLOWS[saga.flow_version].transition(
         saga.state, reply.command, reply.answer, cancel_asked=saga.cancel_asked
     )
     if target is None:
@@ -267,5 +282,12 @@ def _answer_event(command: Command, answer: Answer) -> str:
 
 def _entry(source: str, saga: Saga, reason: str) -> Entry:
     return Entry(
-        saga.saga_id, saga.version, source, saga.state, saga.last_event, reason, saga.updated_at
+        saga.saga_id,
+        saga.version,
+        source,
+        saga.state,
+        saga.last_event,
+        reason,
+        saga.updated_at,
+        saga.flow_version,
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from orchestrator.brew import FLOWS
 from orchestrator.domain import REFERENCE_NAMES
 from sagakit.shell.paging import Place
 from sagakit.shell.ports import Connection
@@ -16,7 +17,7 @@ _REFERENCES: Final = ", ".join(REFERENCE_NAMES.values())
 _COLUMNS: Final = f"""
     saga_id, customer_id, amount_cents, currency, drink, quantity, deadline, current_step, status,
     last_event, {_REFERENCES}, failure_reason, cancel_asked, attempts,
-    parked_at, said, version, created_at, updated_at"""
+    parked_at, said, version, flow_version, created_at, updated_at"""
 
 _ONE: Final = f"SELECT {_COLUMNS} FROM saga_state WHERE saga_id = $1"  # noqa: S608
 _HISTORY: Final = """
@@ -41,7 +42,11 @@ _IN_FLIGHT: Final = """
         SELECT max(created_at) AS at FROM saga_history
         WHERE (open.attempts > 0 OR open.cancel_asked) AND saga_id = open.saga_id
             AND source <> target) AS moved ON true
-    WHERE open.status = 'RUNNING' GROUP BY open.current_step"""
+    WHERE open.status = 'RUNNING' AND open.flow_version = ANY($1::integer[])
+    GROUP BY open.current_step"""
+_WITHOUT_DEFINITION: Final = """
+    SELECT flow_version, count(*) FROM saga_state
+    WHERE status = 'RUNNING' AND flow_version <> ALL($1::integer[]) GROUP BY flow_version"""
 
 # What stays where it is (a refused undo, a noted cancel) ends no step and begins none.
 _MOVES: Final = """
@@ -67,8 +72,14 @@ async def one(connection: Connection, saga_id: str) -> dict[str, Any] | None:
 
 async def in_flight(connection: Connection) -> list[tuple[str, int, int, float]]:
     """Open sagas by state: how many, how many are parked, since when the oldest is there."""
-    rows = await connection.fetch(_IN_FLIGHT)
+    rows = await connection.fetch(_IN_FLIGHT, list(FLOWS))
     return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def without_definition(connection: Connection) -> dict[int, int]:
+    """How many open sagas began on each version that is not carried here."""
+    rows = await connection.fetch(_WITHOUT_DEFINITION, list(FLOWS))
+    return {row[0]: row[1] for row in rows}
 
 
 async def standings(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from orchestrator.brew import FLOWS
 from orchestrator.domain import REFERENCE_NAMES, Entry, Saga
 from saga.columns import TERMS_COLUMNS, terms_values
 from saga.terms import Terms
@@ -17,7 +18,12 @@ from sagakit.core.steps import DONE, Status
 from sagakit.shell.lines import insertion, names, write_lines
 from sagakit.shell.ports import Connection, Write
 
-_KEPT: Final = (("saga_id", "text"), *TERMS_COLUMNS, ("created_at", "timestamptz"))
+_KEPT: Final = (
+    ("saga_id", "text"),
+    *TERMS_COLUMNS,
+    ("flow_version", "integer"),
+    ("created_at", "timestamptz"),
+)
 """Written once."""
 
 _MOVING: Final = (
@@ -44,6 +50,7 @@ _ENTRY: Final = (
     ("event", "text"),
     ("reason", "text"),
     ("created_at", "timestamptz"),
+    ("flow_version", "integer"),
 )
 
 
@@ -69,6 +76,7 @@ _SAY_AGAIN: Final = f"""
     WITH due AS (
         SELECT saga_id AS due_id FROM saga_state
         WHERE status = 'RUNNING' AND parked_at IS NULL AND say_again_at <= clock_timestamp()
+            AND flow_version = ANY($4::integer[])
         ORDER BY say_again_at LIMIT $1 FOR UPDATE SKIP LOCKED)
     UPDATE saga_state SET said = said + 1,
         say_again_at = clock_timestamp() + make_interval(
@@ -123,22 +131,22 @@ def writes(changes: Changes) -> list[Write]:
             new.append((*_kept(saga), *_moving(saga)))
         else:
             known.append((saga_id, loaded, *_moving(saga)))
-    entries = [
-        (e.saga_id, e.version, e.source, e.target, e.event, e.reason, e.created_at)
-        for e in changes.entries
-    ]
     return [
         *write_lines(_INSERT, _WRITTEN, new),
         *write_lines(_UPDATE, _UPDATED, known),
-        *write_lines(_REMEMBER, _ENTRY, entries),
+        *write_lines(_REMEMBER, _ENTRY, changes.entries),
     ]
 
 
 async def say_again(
     connection: Connection, limit: int, after_seconds: float, max_seconds: float
 ) -> list[Saga]:
-    """Claim at most `limit` sagas whose command is due again; the next time is twice as far off."""
-    rows = await connection.fetch(_SAY_AGAIN, limit, after_seconds, max_seconds)
+    """Claim at most `limit` sagas whose command is due again; the next time is twice as far off.
+
+    A saga whose definition is not carried stays due, for the image that carries it.
+    """
+    carried = list(FLOWS)
+    rows = await connection.fetch(_SAY_AGAIN, limit, after_seconds, max_seconds, carried)
     return [_to_saga(tuple(row)) for row in rows]
 
 
@@ -149,7 +157,8 @@ async def say_soon(connection: Connection, within_seconds: float) -> None:
 
 def _kept(saga: Saga) -> tuple[Any, ...]:
     customer_id, amount_cents, *others = terms_values(saga.terms)
-    return (saga.saga_id, customer_id, amount_cents or 0, *others, saga.created_at)
+    amount_cents = amount_cents or 0
+    return (saga.saga_id, customer_id, amount_cents, *others, saga.flow_version, saga.created_at)
 
 
 def _moving(saga: Saga) -> tuple[Any, ...]:
@@ -170,12 +179,14 @@ def _moving(saga: Saga) -> tuple[Any, ...]:
 
 
 _TERMS: Final = slice(1, 1 + len(TERMS_COLUMNS))
-_REFERENCES: Final = slice(_TERMS.stop + 4, _TERMS.stop + 4 + len(REFERENCE_NAMES))
+_REFERENCES: Final = slice(_TERMS.stop + 5, _TERMS.stop + 5 + len(REFERENCE_NAMES))
 
 
 def _to_saga(row: Sequence[Any]) -> Saga:
     """`row` has the columns of `_WRITTEN`; by place, since thousands a second are read."""
-    created_at, current_step, status, last_event = row[_TERMS.stop : _REFERENCES.start]
+    flow_version, created_at, current_step, status, last_event = row[
+        _TERMS.stop : _REFERENCES.start
+    ]
     reason, cancel_asked, attempts, parked_at, said, say_again_at, version, updated_at = row[
         _REFERENCES.stop :
     ]
@@ -194,4 +205,5 @@ def _to_saga(row: Sequence[Any]) -> Saga:
         parked_at=parked_at,
         said=said,
         version=version,
+        flow_version=flow_version,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from orchestrator.brew import BREW
+from orchestrator.brew import EVERY_STEP
 from orchestrator.domain import REFERENCE_NAMES, Heard, PlaceOrder, Reply, Saga
 from saga import contract
 from saga.codec import (
@@ -63,12 +63,14 @@ def _topic(step: str, kind: str) -> contract.Topic:
     return contract.TOPIC_BY_NAME[name]
 
 
-WIRES: Final = tuple(_step_wire(step.name) for step in BREW)
+WIRES: Final = tuple(_step_wire(name) for name in dict.fromkeys(step.name for step in EVERY_STEP))
 _COMMANDS: Final = tuple(
-    Command(step.name, action)
-    for step in BREW
-    for action in (step.action, step.compensation)
-    if action is not None
+    dict.fromkeys(
+        Command(step.name, action)
+        for step in EVERY_STEP
+        for action in (step.action, step.compensation)
+        if action is not None
+    )
 )
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI, Header, Query, Response
 from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 
-from order import problems, store_reads
+from order import api_intake, problems, store_reads
 from order.answers import (
     Accepted,
     BatchCancelled,
@@ -80,6 +80,7 @@ def create_app(doors: Doors, token: SecretStr | None) -> FastAPI:
     app.include_router(_placing(doors))
     app.include_router(_reading(doors))
     app.include_router(_batches(doors))
+    app.include_router(api_intake.router(doors))
     return app
 
 

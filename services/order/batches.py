@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from order import store_batches
-from order.placing import Contradicts, Draft, Placing, Unacceptable, terms_of
+from order.placing import Contradicts, Draft, IntakePaused, Placing, Unacceptable, terms_of
 from order.ports import Clock, Limits, Runtime
 from order.store_batches import BatchRow
 from order.store_orders import NewOrder
@@ -191,7 +191,7 @@ class Batches:
         """
         async with self._runtime.pool.acquire() as connection:
             open_batches = await store_batches.unplaced(connection, self._limits.modes, AT_ONCE_MAX)
-        full = False
+        full, waiting = False, 0
         for batch in open_batches:
             number = min(allowed(batch), max(0, await self._placing.room()))
             if number == 0:
@@ -200,11 +200,14 @@ class Batches:
                 await self._place(batch, number)
             except OvertakenError:
                 continue
+            except IntakePaused:
+                waiting += 1  # it goes on where it was, once the door is open again
+                continue
             except Unacceptable as error:
                 log.warning("batch %s cannot be placed: %s", batch.batch_id, error.detail)
                 continue
             full = full or batch.rate_per_second is None
-        return bool(open_batches), full
+        return len(open_batches) > waiting, full
 
     async def _place(self, batch: BatchRow, number: int) -> None:
         now = self._clock()

@@ -81,11 +81,11 @@ class BatchRequest(_Terms):
 def read_since(text: str, now: datetime) -> datetime:
     """`10m`, `2h` before now, or a time in ISO 8601 with its zone. Raises Unacceptable."""
     span = _SPAN.fullmatch(text)
-    if span is not None:
-        return now - timedelta(seconds=int(span[1]) * _SECONDS[span[2]])
     try:
+        if span is not None:
+            return now - timedelta(seconds=int(span[1]) * _SECONDS[span[2]])
         when = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the second: a span that begins before the year 1
         when = None
     if when is None or when.tzinfo is None:
         detail = f"since is {text[:40]!r}; give a span (30s, 10m, 2h, 1d) or a time with its zone"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from order import store_reads
-from order.placing import Draft, Placing, TooMuchInFlight
+from order.placing import Draft, IntakePaused, Placing, TooMuchInFlight
 from order.ports import Runtime
 from saga import metrics
 from saga.contract import Mode, Outcome
@@ -55,8 +55,6 @@ class Canary:
                     due = clock() + self._every_seconds
                     await self.place()
                 tell(await self.ends())
-            except TooMuchInFlight as error:
-                log.warning("no canary was placed: %s", error)
             except Exception as error:
                 if not passes(error):
                     raise
@@ -64,9 +62,13 @@ class Canary:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def place(self) -> None:
-        """Another order in each mode."""
+        """Another order in each mode; one that takes no orders now keeps no other from it."""
         for mode in self._modes:
-            placed = await self._placing.place(Draft(mode, CUSTOMER, drink=DRINK))
+            try:
+                placed = await self._placing.place(Draft(mode, CUSTOMER, drink=DRINK))
+            except (TooMuchInFlight, IntakePaused) as error:
+                log.warning("no canary was placed: %s", error)
+                continue
             self._waiting.append(placed.saga_id)
         del self._waiting[:-WAITING_MAX]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from order.batches import CHUNK
-from order.placing import Draft, Placing, TooMuchInFlight, Unacceptable, terms_of
+from order.placing import Draft, IntakePaused, Placing, TooMuchInFlight, Unacceptable, terms_of
 from order.ports import Limits, utc_now
 from order.settings import OrderSettings
 from order.store_orders import NewOrder
@@ -57,7 +57,7 @@ def main(
     )
     try:
         return asyncio.run(_place(describe(settings), limits_of(settings), draft, options.count))
-    except (Unacceptable, TooMuchInFlight) as error:
+    except (Unacceptable, TooMuchInFlight, IntakePaused) as error:
         sys.stderr.write(f"not accepted: {error}\n")
         return REFUSED
 

@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from order import store_orders, wire
+from order import store_intake, store_orders, wire
 from order.domain import CURRENCY, PRICE_CENTS, price_cents
 from order.ports import Clock, Limits, Runtime
+from order.store_intake import Pause
 from order.store_orders import NewOrder
 from saga.contract import SAGA_ID_PATTERN, Mode
 from saga.terms import Terms, out_of_bounds
@@ -32,6 +33,7 @@ COUNT_CACHED_SECONDS: Final = 0.2
 DEADLINE_SECONDS_MAX: Final = 30 * 86_400
 KEY_LENGTH_MAX: Final = 256
 RETRY_AFTER_SECONDS: Final = 1
+PAUSED_RETRY_AFTER_SECONDS: Final = 10
 
 
 class Unacceptable(Exception):  # noqa: N818 - named for what the caller does: correct the request
@@ -56,6 +58,18 @@ class TooMuchInFlight(Exception):  # noqa: N818 - named for what the caller wait
         super().__init__(
             f"{in_flight} orders are open, MAX_IN_FLIGHT is {bound}; "
             f"try again in {RETRY_AFTER_SECONDS} s"
+        )
+
+
+class IntakePaused(Exception):  # noqa: N818 - named for what the caller waits for
+    """No new orders of this mode are taken, for a while."""
+
+    def __init__(self, pause: Pause) -> None:
+        since = f"{pause.paused_at:%Y-%m-%d %H:%M:%S} UTC"
+        why, who = pause.reason or "no reason given", pause.paused_by or "nobody named"
+        super().__init__(
+            f"no new orders of {pause.mode.long} are taken since {since} ({why}; by {who}); "
+            f"try again later, or brewsaga intake resume --mode {pause.mode.value}"
         )
 
 
@@ -177,7 +191,8 @@ class Placing:
         return self._limits.max_in_flight - self._open
 
     async def place(self, draft: Draft, idempotency_key: str | None = None) -> Placed:
-        """Place one order. Raises Unacceptable, Contradicts or TooMuchInFlight.
+        """Place one order. Raises Unacceptable, Contradicts, TooMuchInFlight or
+        IntakePaused.
 
         The same request under the same key (or with the same saga id) is the same order.
         """
@@ -224,10 +239,13 @@ class Placing:
         """Write orders and what is said of them in one transaction; returns how many were new.
 
         `also` writes in the same transaction, first (a batch's progress): a crash leaves no order
-        unsaid.
+        unsaid. Raises IntakePaused.
         """
+        modes = {order.mode for order in orders}
         async with self._runtime.transaction("placing") as transaction:
             connection = transaction.connection
+            if (pause := await store_intake.closed(connection, modes)) is not None:
+                raise IntakePaused(pause)
             if also is not None:
                 await also(connection)
             new_ids = await store_orders.insert(

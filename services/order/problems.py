@@ -3,7 +3,14 @@
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from order.placing import RETRY_AFTER_SECONDS, Contradicts, TooMuchInFlight, Unacceptable
+from order.placing import (
+    PAUSED_RETRY_AFTER_SECONDS,
+    RETRY_AFTER_SECONDS,
+    Contradicts,
+    IntakePaused,
+    TooMuchInFlight,
+    Unacceptable,
+)
 from sagakit.shell.problems import invalid, problem
 
 
@@ -12,6 +19,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Unacceptable, _unacceptable)
     app.add_exception_handler(Contradicts, _contradicts)
     app.add_exception_handler(TooMuchInFlight, _too_much)
+    app.add_exception_handler(IntakePaused, _paused)
 
 
 async def _unacceptable(_request: Request, error: Exception) -> JSONResponse:
@@ -26,3 +34,8 @@ async def _contradicts(_request: Request, error: Exception) -> JSONResponse:
 async def _too_much(_request: Request, error: Exception) -> JSONResponse:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return problem(429, "Too much in flight", str(error), headers=headers)
+
+
+async def _paused(_request: Request, error: Exception) -> JSONResponse:
+    headers = {"Retry-After": str(PAUSED_RETRY_AFTER_SECONDS)}
+    return problem(503, "Intake is paused", str(error), headers=headers)

@@ -64,6 +64,7 @@ SAGAS_FINISHED: Final = "sagas_finished_total"
 SAGA_DURATION: Final = "saga_duration_seconds"
 SAGAS_IN_FLIGHT: Final = "sagas_in_flight"
 SAGAS_PARKED: Final = "sagas_parked"
+SAGAS_WITHOUT_DEFINITION: Final = "sagas_without_definition"
 OLDEST_IN_FLIGHT: Final = "oldest_in_flight_saga_timestamp_seconds"
 STEP_DURATION: Final = "step_duration_seconds"
 STEP_RETRIES: Final = "step_retries_total"
@@ -101,6 +102,13 @@ BUSINESS: Final = (
         "gauge",
         "Sagas whose undo waits for a person; read it by max.",
         ("mode", "step"),
+    ),
+    Declaration(
+        SAGAS_WITHOUT_DEFINITION,
+        "gauge",
+        "Sagas begun on a version of the flow that this image does not carry: they wait for one"
+        " that does. Must read 0; read it by max.",
+        ("mode",),
     ),
     Declaration(
         OLDEST_IN_FLIGHT,
@@ -176,6 +184,7 @@ EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
     "orchestrator": {
         SAGAS_IN_FLIGHT: (),
         SAGAS_PARKED: (),
+        SAGAS_WITHOUT_DEFINITION: (),
         OLDEST_IN_FLIGHT: (),
         STEP_DURATION: _step_ends(ORCHESTRATION),
         STEP_RETRIES: (

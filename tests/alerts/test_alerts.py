@@ -22,7 +22,7 @@ NAME = re.compile(r"\bbrewsaga_\w+")
 def test_the_file_is_read_whole() -> None:
     text = RULES.read_text()
     assert len(ALERTS) + len(blocks("record")) == text.count("        expr:")
-    assert len(ALERTS) == 11
+    assert len(ALERTS) == 12
 
 
 @pytest.mark.parametrize("alert", ALERTS)

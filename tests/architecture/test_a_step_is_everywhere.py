@@ -12,7 +12,7 @@ import pytest
 
 from architecture.sources import ROOT
 from brewsaga.audit import ends, messages, outbox, stores
-from orchestrator.brew import FLOW
+from orchestrator.brew import FLOWS
 from saga.contract import DATABASES, PARTICIPANTS, STEP_BY_STATE, STEP_NAMES, Mode
 from sagakit.core.steps import FAILED
 
@@ -57,6 +57,9 @@ def test_the_audit_knows_every_step_of_the_orchestrator() -> None:
     assert set(messages.REPLIES) == replies, "change REPLIES in audit/messages.py"
     awaited = {state.partition("_")[2] for state in STEP_BY_STATE}
     assert set(outbox.COMMANDS) == awaited, "change COMMANDS in audit/outbox.py"
-    moves = {(source, target) for (source, _, _), target in FLOW.table.items() if source != target}
-    legal = moves | {("", FLOW.first), ("", FAILED)}
-    assert legal == ends.LEGAL, "change LEGAL in audit/ends.py"
+    assert set(ends.LEGAL) == set(FLOWS), "LEGAL in audit/ends.py has every version of the flow"
+    for version, flow in FLOWS.items():
+        moves = {(source, target) for (source, _, _), target in flow.table.items()}
+        moved = {(source, target) for source, target in moves if source != target}
+        legal = moved | {("", flow.first), ("", FAILED)}
+        assert legal == ends.LEGAL[version], "change LEGAL in audit/ends.py"

@@ -73,6 +73,8 @@ class World:
     urls: Mapping[str, str]
     logs: Path
     extra: Mapping[str, str]
+    databases: str = ""
+    """What stands before the name of each database."""
     detours: dict[str, str] = field(default_factory=dict)
     """Addresses that a service is given in the place of its database's own."""
     embedded: bool | None = None
@@ -110,6 +112,11 @@ class World:
             self.children[service].process.kill()
         for service in services:
             self.children.pop(service).process.wait()
+
+    async def replace(self, service: str, **settings: str) -> None:
+        """SIGTERM to one, wait until it has ended, and start it with these settings of its own."""
+        await stop([self.children.pop(service)])
+        await self.start([service], **settings)
 
     async def end(self) -> None:
         await stop(list(self.children.values()))
@@ -257,7 +264,7 @@ async def world(
         ensure_topics, stack.kafka.bootstrap, contract.all_topics(prefix), contract.PARTITIONS
     )
     given = {"TOPIC_PREFIX": prefix, "LOG_FORMAT": "text", "MODE": "both", **extra}
-    here = World(stack, prefix, urls, logs, given)
+    here = World(stack, prefix, urls, logs, given, databases)
     try:
         await here.start(services)
         yield here

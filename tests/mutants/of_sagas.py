@@ -138,9 +138,9 @@ OF_SAGAS: Final[tuple[Mutant, ...]] = (
         "a command is said three times and then no more",
         "silence hangs the saga",
         "orchestrator/store.py",
-        "AND parked_at IS NULL AND say_again_at <= clock_timestamp()\n        ORDER BY",
-        "AND parked_at IS NULL AND said < 3 AND say_again_at <= clock_timestamp()\n"
-        "        ORDER BY",
+        "WHERE status = 'RUNNING' AND parked_at IS NULL AND say_again_at <= clock_timestamp()\n",
+        "WHERE status = 'RUNNING' AND parked_at IS NULL AND said < 3 "
+        "AND say_again_at <= clock_timestamp()\n",
     ),
     mutant(
         "place-order is said once",

@@ -6,6 +6,7 @@ Keyed by production's own constants. None of them guards a saga's state.
 from typing import Any
 
 from orchestrator import store as sagas
+from order import store_intake
 from sagakit.shell import dead, sweeper, workers
 from sim.plans import Parameters, Plan, Tables, normal
 
@@ -79,5 +80,6 @@ SPECIALS: dict[str, Plan] = {
     normal(workers._PUT): _put_down,
     normal(dead._INSERT): _put_aside,
     normal(sagas._ENTERED): _entered,
+    normal(store_intake._CLOSED): lambda _tables, _parameters: [],
     normal(sweeper._TRY_LOCK): lambda _tables, _parameters: [(True,)],
 }

@@ -5,9 +5,10 @@ its own table would find that the code agrees with itself.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Final
 
 from brewsaga.audit.report import Findings, Line, missing, unseen
@@ -17,7 +18,7 @@ from brewsaga.audit.topics import Said
 SUCCESS: Final = "DONE/SUCCESS"
 FAILED: Final = "DONE/FAILED"
 
-LEGAL: Final[frozenset[tuple[str, str]]] = frozenset(
+_LEGAL_1: Final = frozenset(
     {
         ("", "AWAITING_PAYMENT"),
         ("", FAILED),  # cancelled before it began
@@ -33,10 +34,13 @@ LEGAL: Final[frozenset[tuple[str, str]]] = frozenset(
         ("COMPENSATING_PAYMENT", FAILED),
     }
 )
-"""Every transition of the contract's table.
+"""Every transition of the contract's table, the first version of the flow.
 
 A state may also be kept (a refused undo, a noted cancel).
 """
+
+LEGAL: Final[Mapping[int, frozenset[tuple[str, str]]]] = MappingProxyType({1: _LEGAL_1})
+"""By version of the flow: a saga is judged by the one that it began with."""
 
 EXCLUDED: Final = (
     ("payment-completed", "payment-failed"),
@@ -165,9 +169,10 @@ def legal_path(stores: Stores, said: list[Said] | None) -> Line:
     for saga_id, events in timelines.items():
         for one, other in EXCLUDED:
             found.expect(not {one, other} <= events, saga_id, f"both {one} and {other} were said")
-    return found.line(
-        f"{steps} transitions of {len(histories)} sagas, events of {len(timelines)} timelines"
-    )
+    unknown = sum(_flow_version(rows[0]) not in LEGAL for rows in histories.values())
+    aside = f"; {unknown} sagas of versions of the flow not known here" if unknown else ""
+    looked_at = f"{steps} transitions of {len(histories)} sagas{aside}"
+    return found.line(f"{looked_at}, events of {len(timelines)} timelines")
 
 
 def _compare(found: Findings, state: Row, last: Row) -> None:
@@ -177,14 +182,28 @@ def _compare(found: Findings, state: Row, last: Row) -> None:
     found.expect(stands == last["target"], state["saga_id"], text)
     text = f"its version is {state['version']}, its history ends with {last['version']}"
     found.expect(state["version"] == last["version"], state["saga_id"], text)
+    same = _flow_version(state) == _flow_version(last)
+    found.expect(
+        same, state["saga_id"], "its state and its history are of two versions of the flow"
+    )
+
+
+def _flow_version(row: Row) -> int:
+    """Before versions were stored there was one."""
+    version: int = row.get("flow_version", 1)
+    return version
 
 
 def _walk(found: Findings, saga_id: str, history: list[Row]) -> None:
     first = history[0]["source"] == "" and history[0]["version"] == 1
     found.expect(first, saga_id, "its history does not begin at the beginning")
+    version = _flow_version(history[0])
+    text = f"it began on version {version} of the flow and went on with another"
+    found.expect(all(_flow_version(row) == version for row in history), saga_id, text)
     for row in history:
         move = (row["source"], row["target"])
-        legal = move in LEGAL or (move[0] == move[1] and not move[0].startswith("DONE"))
+        kept = move[0] == move[1] and not move[0].startswith("DONE")
+        legal = kept or version not in LEGAL or move in LEGAL[version]
         found.expect(legal, saga_id, f"{move[0] or '(none)'} → {move[1]} is not in the table")
     for before, after in pairwise(history):
         joined = before["target"] == after["source"]

@@ -29,7 +29,7 @@ _ERRORS: Final = {
     "422": "A field is outside its bounds",
     "429": "Too much in flight; nothing was accepted",
     "500": "An error of the service",
-    "503": "The database cannot be reached; try again",
+    "503": "Not available now, and the detail says why; try again",
 }
 _HEADERS: Final = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 

@@ -16,12 +16,16 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sagakit.shell.crash_points import Point, reached
+from sagakit.shell.outbox import clean
 from sagakit.shell.ports import Record
 from sagakit.shell.settings import KitSettings
 
 BATCH_MESSAGES_MAX: Final = 2_000
 POLL_SECONDS: Final = 0.05
 COMMIT_EVERY_SECONDS: Final = 0.2
+ID_LENGTH_MAX: Final = 128
+"""Longest `ce_id` that is kept as the cause of what follows, in characters; others write it too."""
+
 PAUSE_AFTER_SECONDS: Final = 3.0
 """How long a batch may be in work before the partitions are paused and polling goes on without
 taking messages."""
@@ -112,7 +116,8 @@ def _id(message: Message) -> str:
         return ""
     for name, value in headers:
         if name == "ce_id":
-            return value.decode(errors="replace") if isinstance(value, bytes) else (value or "")
+            text = value.decode(errors="replace") if isinstance(value, bytes) else (value or "")
+            return clean(text[:ID_LENGTH_MAX])
     return ""
 
 

@@ -154,6 +154,16 @@ class KitSettings(BaseSettings):
             raise ValueError(message)
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        try:
+            urlsplit(value)
+        except ValueError as error:
+            form = "postgresql://role:password@host:port/database"
+            raise ValueError(f"it is no address ({error}); it must be like {form}") from None
+        return value
+
     @property
     def modes(self) -> tuple[str, ...]:
         """The modes this process serves, in the short form."""
@@ -198,7 +208,10 @@ def masked(settings: KitSettings) -> dict[str, object]:
 def _mask(value: object) -> object:
     if not isinstance(value, str) or "://" not in value:
         return value
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return MASK  # what cannot be read may hold a password anywhere
     if parts.password is None:
         return value
     place = parts.netloc.rpartition("@")[2]

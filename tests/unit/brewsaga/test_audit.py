@@ -156,6 +156,8 @@ PLANTED = [
     (4, BAD, last_steps(step(BAD, 5, *PATH[4:6]), step(BAD, 6, ASKED, "DONE/FAILED"))),
     (4, BAD, both(last_steps(step(BAD, 5, *PATH[4:6]), step(BAD, 7, *PATH[5:])), version_7)),
     (4, BAD, change("saga_state", BAD, version=7)),
+    (4, BAD, change("saga_state", BAD, flow_version=2)),
+    (4, BAD, change("saga_history", BAD, flow_version=2)),
     (4, BAD, remove("saga_history", BAD, version=3)),
     (4, BAD, remove("saga_history", BAD, version=1)),
     (4, BAD, remove("saga_history", BAD, version=6)),
