@@ -13,19 +13,26 @@ class Unplantable(Exception):  # noqa: N818 - named for what was found
     """The text that a bug replaces is not there exactly once: plant it anew."""
 
 
-def plant(mutant: Mutant, folder: Path) -> Path:
-    """Copy `services` into the folder, with the bug. Raises Unplantable."""
-    services = folder / "services"
-    shutil.copytree(ROOT / "services", services, ignore=shutil.ignore_patterns("__pycache__"))
+def altered(mutant: Mutant) -> dict[str, str]:
+    """The text of each file that the bug changes. Raises Unplantable."""
+    texts: dict[str, str] = {}
     for change in mutant.changes:
-        path = services / change.file
-        text = path.read_text()
+        text = texts.get(change.file) or (ROOT / "services" / change.file).read_text()
         if text.count(change.old) != 1:
             raise Unplantable(
                 f"{mutant.name!r}: {change.file} has {text.count(change.old)} times, not once: "
-                f"{change.old!r}"
+                f"{change.old!r}; plant it anew in tests/mutants"
             )
-        path.write_text(text.replace(change.old, change.new))
+        texts[change.file] = text.replace(change.old, change.new)
+    return texts
+
+
+def plant(mutant: Mutant, folder: Path) -> Path:
+    """Copy `services` into the folder, with the bug. Raises Unplantable."""
+    texts, services = altered(mutant), folder / "services"
+    shutil.copytree(ROOT / "services", services, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in texts.items():
+        (services / name).write_text(text)
     return services
 
 

@@ -190,7 +190,8 @@ class Client:
         living = [one for one in self._world.processes if one.is_up("orchestrator")]
         if not living:
             raise Unreachable("no orchestrator answers")
-        found = await api._look(Pool(living[0]), sorted(saga_ids), ended_only=False)  # type: ignore[arg-type]
+        pool: Any = Pool(living[0])
+        found = await api._look(pool, sorted(saga_ids), ended_only=False)
         return [orchestrator_client._report(saga) for saga in found]
 
 

@@ -14,6 +14,7 @@ from sim.expressions import compile_row, compile_test, split
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "db"
 _TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)\n\)", re.DOTALL)
+_ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (.*?);", re.DOTALL)
 _COMMENT = re.compile(r"--.*")
 _NO_COLUMN = ("PRIMARY KEY", "UNIQUE")
 
@@ -36,12 +37,14 @@ class Shape:
 
 def read(service: str) -> dict[str, Shape]:
     """The tables of one service's database, the ones that every service has among them."""
-    found: dict[str, Shape] = {}
+    bodies: dict[str, str] = {}
     for folder in ("every", service):
         for path in sorted((SCHEMAS / folder).glob("*.sql")):
-            for name, body in _TABLE.findall(_COMMENT.sub("", path.read_text())):
-                found[name] = _shape(name, body)
-    return found
+            text = _COMMENT.sub("", path.read_text())
+            bodies.update(_TABLE.findall(text))
+            for name, column in _ADDED.findall(text):
+                bodies[name] = f"{bodies[name]}, {column}"
+    return {name: _shape(name, body) for name, body in bodies.items()}
 
 
 def _shape(name: str, body: str) -> Shape:
