@@ -12,8 +12,10 @@ from sim.scenario import play
 
 TRIALS = 3
 SEEDS_MAX = 3_000
-SECONDS_MAX = 150.0
-"""After this no further trial is begun; one that has caught nothing by then has failed."""
+CPU_SECONDS_MAX = 150.0
+"""Of this process's own time, whatever else the machine does. After it no further trial is begun,
+and one that has caught nothing by then has failed.
+"""
 FIRST_SEEDS = 100_000
 
 
@@ -24,14 +26,14 @@ def seeds_until_caught(trial: int, deadline: float) -> tuple[int, str]:
         told, _world = play(first + count)
         if told.violation:
             return count, told.violation
-        if time.monotonic() > deadline:
+        if time.process_time() > deadline:
             break
     return 0, ""
 
 
 def main() -> int:
     runner.start()
-    deadline = time.monotonic() + SECONDS_MAX
+    deadline = time.process_time() + CPU_SECONDS_MAX
     counts: list[int] = []
     found = ""
     for trial in range(TRIALS):
@@ -40,7 +42,7 @@ def main() -> int:
             break  # caught before, and only the time is over
         counts.append(count)
         found = found or violation
-        if count == 0 or time.monotonic() > deadline:
+        if count == 0 or time.process_time() > deadline:
             break
     print(json.dumps({"counts": counts, "violation": found}))
     return 0
