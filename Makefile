@@ -15,7 +15,7 @@ SEEDS ?= 1..2000
 SLICE ?= 20000
 PROVING := PYTHONPATH=services:tests $(PYTHON)
 
-.PHONY: help venv demo bench test test-long sim mutants prove prove-seeds overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock record-histories fuzz \
+.PHONY: help venv demo bench test drill test-long sim mutants prove prove-seeds overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock record-histories fuzz \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -57,6 +57,9 @@ prove-long: $(READY) ## The next slice of the long proof under real faults; its 
 
 prove-totals: $(READY) ## What the slices of the long proof come to, and what that rules out
 	@$(FAULTS) totals
+
+drill: $(READY) ## The incident: refunds down, 1,000 sagas parked in each mode, one command clears them
+	$(PYTHON) -m pytest -m long tests/e2e/test_incident.py -s
 
 test-long: $(READY) ## Kill each service, Kafka, Postgres and every topic under 200 open orders
 	$(PYTHON) -m pytest -m long

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from brewsaga import repair_cli
 from brewsaga.errors import CommandError, Exit
 from brewsaga.project_commands import project
 
@@ -368,6 +369,9 @@ def intake_status(mode: IntakeMode = "both", url: Url = "") -> None:
 
 
 app.add_typer(project)
+
+
+repair_cli.add_to(app)
 
 
 def _say_error(text: str, next_step: str) -> None:

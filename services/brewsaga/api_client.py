@@ -1,6 +1,6 @@
-"""The HTTP API of order, and of the orchestrator, as the command line uses it.
+"""The HTTP APIs of the services, as the command line uses them: where they are, and order's words.
 
-Knows addresses and JSON, no database and no topic.
+Knows addresses and JSON, no database and no topic. What is stuck is `repair_client`'s.
 """
 
 import os
@@ -17,6 +17,14 @@ from sagakit.shell.api_token import TokenFileError, read_token
 
 ORDER_URL: Final = "http://127.0.0.1:8081"
 ORCHESTRATOR_URL: Final = "http://127.0.0.1:8082"
+URLS: Final = {
+    "order": ORDER_URL,
+    "orchestrator": ORCHESTRATOR_URL,
+    "payment": "http://127.0.0.1:8083",
+    "inventory": "http://127.0.0.1:8084",
+    "shipment": "http://127.0.0.1:8085",
+}
+"""Each service's API on this machine, unless SERVICE_URL says another."""
 TIMEOUT_SECONDS: Final = 10.0
 PAGE_SIZE: Final = 200
 
@@ -24,11 +32,8 @@ Json = dict[str, Any]
 
 
 def api_urls() -> dict[str, str]:
-    """The two APIs by service: ORDER_URL and ORCHESTRATOR_URL, else the ports of this machine."""
-    return {
-        "order": os.environ.get("ORDER_URL") or ORDER_URL,
-        "orchestrator": os.environ.get("ORCHESTRATOR_URL") or ORCHESTRATOR_URL,
-    }
+    """The APIs by service: ORDER_URL, PAYMENT_URL, …, else the ports of this machine."""
+    return {name: os.environ.get(f"{name.upper()}_URL") or url for name, url in URLS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,14 @@ ORCHESTRATOR: Final = Server(
 )
 
 
-class OrderApi:
-    """One connection to order, or to the orchestrator, which answers the same questions on sagas.
+class Api:
+    """One connection to a service. Every error says what to try next.
 
-    Every error says what to try next. `token` goes with what changes something, and with nothing
-    else.
+    `token` goes with what changes something, and with nothing else. `command` is what to look up
+    where the service refuses.
     """
+
+    command = "place"
 
     def __init__(
         self,
@@ -64,39 +71,63 @@ class OrderApi:
         self._server = server
         self._token = token
 
+    async def call(self, method: str, path: str, **arguments: Any) -> Json:
+        """Ask, and raise CommandError for whatever is no answer."""
+        try:
+            response = await self._client.request(method, self._url + path, **arguments)
+        except httpx.TransportError as error:
+            text = f"the {self._server.name} at {self._url} does not answer"
+            detail = f"{text} ({type(error).__name__})"
+            raise CommandError(detail, self._server.how_to_start) from error
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise CommandError(_problem(response), "brewsaga list", Exit.NOT_FOUND)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise CommandError(_problem(response), f"brewsaga {self.command} --token-file FILE")
+        if response.is_client_error:
+            raise CommandError(_problem(response), f"brewsaga {self.command} --help")
+        if response.is_server_error:
+            raise CommandError(_problem(response), "brewsaga doctor")
+        answer: Json = response.json()
+        return answer
+
+    def authorized(self) -> dict[str, str]:
+        """The header of what changes something."""
+        if self._token is None:
+            return {}
+        return {"Authorization": f"Bearer {self._token.get_secret_value()}"}
+
+
+class OrderApi(Api):
+    """Order, or the orchestrator, which answers the same questions on sagas."""
+
     async def place(self, order: Mapping[str, Any], key: str) -> Json:
         """Accept one order; the same key again gives the same saga."""
-        headers = {"Idempotency-Key": key, **self._authorized()}
-        return await self._call("POST", "/sagas", json=dict(order), headers=headers)
+        headers = {"Idempotency-Key": key, **self.authorized()}
+        return await self.call("POST", "/sagas", json=dict(order), headers=headers)
 
     async def intake(self) -> list[Json]:
         """Both modes: whether new orders are taken, and how many are open."""
-        answer = await self._call("GET", "/intake")
+        answer = await self.call("GET", "/intake")
         found: list[Json] = answer["modes"]
         return found
 
     async def put_intake(self, mode: str, wanted: Mapping[str, Any]) -> Json:
         """Pause or resume one mode; how it then stands."""
-        headers = self._authorized()
-        return await self._call("PUT", f"/intake/{mode}", json=dict(wanted), headers=headers)
-
-    def _authorized(self) -> dict[str, str]:
-        if self._token is None:
-            return {}
-        return {"Authorization": f"Bearer {self._token.get_secret_value()}"}
+        headers = self.authorized()
+        return await self.call("PUT", f"/intake/{mode}", json=dict(wanted), headers=headers)
 
     async def saga(self, saga_id: str) -> Json:
         """One saga as order knows it."""
-        return await self._call("GET", f"/sagas/{saga_id}")
+        return await self.call("GET", f"/sagas/{saga_id}")
 
     async def timeline(self, saga_id: str) -> Json:
         """Everything that was heard of one saga."""
-        return await self._call("GET", f"/sagas/{saga_id}/timeline")
+        return await self.call("GET", f"/sagas/{saga_id}/timeline")
 
     async def page(self, **query: str | int | None) -> tuple[list[Json], str | None]:
         """One page of sagas and the cursor of the next one, None at the end."""
         given = {name: value for name, value in query.items() if value is not None}
-        answer = await self._call("GET", "/sagas", params=given)
+        answer = await self.call("GET", "/sagas", params=given)
         return answer["sagas"], answer.get("next_cursor")
 
     async def sagas(self, limit: int, **query: str | int | None) -> AsyncIterator[Json]:
@@ -111,24 +142,6 @@ class OrderApi:
             if cursor is None or not found:
                 return
 
-    async def _call(self, method: str, path: str, **arguments: Any) -> Json:
-        try:
-            response = await self._client.request(method, self._url + path, **arguments)
-        except httpx.TransportError as error:
-            text = f"the {self._server.name} at {self._url} does not answer"
-            detail = f"{text} ({type(error).__name__})"
-            raise CommandError(detail, self._server.how_to_start) from error
-        if response.status_code == httpx.codes.NOT_FOUND:
-            raise CommandError(_problem(response), "brewsaga list", Exit.NOT_FOUND)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise CommandError(_problem(response), "brewsaga place --token-file FILE")
-        if response.is_client_error:
-            raise CommandError(_problem(response), "brewsaga place --help")
-        if response.is_server_error:
-            raise CommandError(_problem(response), "brewsaga doctor")
-        answer: Json = response.json()
-        return answer
-
 
 def _problem(response: httpx.Response) -> str:
     """The text of a problem+json answer, or what there is."""
@@ -142,14 +155,19 @@ def _problem(response: httpx.Response) -> str:
     return ": ".join(parts) or f"HTTP {response.status_code}"
 
 
+def read_given_token(path: str | None, command: str = "place") -> SecretStr | None:
+    """The token in the file that the person named. Raises CommandError."""
+    try:
+        return read_token(path or None)
+    except TokenFileError as error:
+        raise CommandError(str(error), f"brewsaga {command} --token-file FILE") from error
+
+
 @asynccontextmanager
 async def order_api(
     url: str, token_file: str | None = None, server: Server = ORDER
 ) -> AsyncIterator[OrderApi]:
     """Open the API at `url`. Proxies of the environment are not for addresses of this machine."""
-    try:
-        token = read_token(token_file or None)
-    except TokenFileError as error:
-        raise CommandError(str(error), "brewsaga place --token-file FILE") from error
+    token = read_given_token(token_file)
     async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
         yield OrderApi(client, url.rstrip("/"), server, token)

@@ -36,7 +36,7 @@ def topic_prefix() -> str:
 
 
 def api_ports() -> dict[str, int]:
-    """Where the two APIs listen: at the port of the address at which others look for them."""
+    """Where the APIs listen: at the port of the address at which others look for them."""
     return {name: _port_of(url) for name, url in api_urls().items()}
 
 
@@ -46,7 +46,7 @@ def _port_of(url: str) -> int:
     except ValueError:
         port = None
     if port is None:
-        text = f"{url!r} names no port; ORDER_URL and ORCHESTRATOR_URL are such as {ORDER_URL}"
+        text = f"{url!r} names no port; ORDER_URL and its kin are such as {ORDER_URL}"
         raise CommandError(text, f"export ORDER_URL={ORDER_URL}", Exit.USAGE)
     return port
 

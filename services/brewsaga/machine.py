@@ -18,7 +18,7 @@ from brewsaga.errors import CommandError, Exit
 from brewsaga.services_runner import Backing, Places, environment, services_running
 from brewsaga.stack import StackConfig, announced, ensure_topics, running
 from brewsaga.stack.config import data_folder
-from brewsaga.stack.ports import free_ports
+from brewsaga.stack.ports import free_ports, is_free
 from brewsaga.stack.state import read_state
 from saga import contract
 
@@ -107,9 +107,10 @@ def become_service(service: str, mode: str, arguments: Sequence[str]) -> None:
         raise CommandError(text, "brewsaga run order", Exit.USAGE)
     backing.topic_prefix()
     found = backing.find()
-    ports = {name: Places(port, 0) for name, port in backing.api_ports().items()}
-    # Only order and orchestrator have an address that others ask; the rest take any free port.
-    places = {service: Places(0, 0), **ports}
+    places = {name: Places(port, 0) for name, port in backing.api_ports().items()}
+    if service in contract.PARTICIPANTS and not is_free(places[service].http_port):
+        # In its other mode it runs in another terminal: either one serves the verbs of both.
+        places[service] = Places(0, 0)
     given = environment(service, found, places, {"MODE": mode, "LOG_FORMAT": "text"})
     given["PRINT_TIMELINE" if service == "order" else "PRINT_SAID"] = "true"
     if not arguments:

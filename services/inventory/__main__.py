@@ -7,17 +7,20 @@ and ends.
 import argparse
 import asyncio
 import sys
+from functools import partial
 from typing import Final
 
 from inventory.participant import CHOREOGRAPHY, ORCHESTRATION, REFERENCE_PREFIX, SERVICE
 from inventory.settings import InventorySettings
 from inventory.store import SHAPE, InventoryStore, refill
+from inventory.store_audit import PROMISES
 from inventory.wire import InventoryWire
 from saga import metrics
 from sagakit.shell import crash_points
 from sagakit.shell.blueprint import Blueprint
 from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.database import create_pool
+from sagakit.shell.live_audit import LiveAudit
 from sagakit.shell.run import ServiceSpec, serve
 
 REFILL_UNITS_MAX: Final = 1_000_000_000
@@ -34,6 +37,7 @@ BLUEPRINT = Blueprint(
     metrics.of(SERVICE),
     retried=(metrics.STEP_RETRIES, (metrics.CHOREOGRAPHY, "release", metrics.REFUSED)),
     parked=(metrics.SAGAS_PARKED, (metrics.CHOREOGRAPHY, "release")),
+    audit=partial(LiveAudit, PROMISES, metrics.INVARIANTS_BROKEN, metrics.SAGAS_AUDITED),
 )
 
 

@@ -1,18 +1,27 @@
 """Runs the orchestrator: reads the settings and puts the parts together, as nothing else does."""
 
 import logging
-from functools import partial
+
+from fastapi import FastAPI
+from pydantic import SecretStr
 
 from orchestrator import counting, reads
 from orchestrator.api import create_app
 from orchestrator.brew import VERSIONS
 from orchestrator.ends import Ends
 from orchestrator.handler import SERVICE, AwaitedCommands, Orchestration
+from orchestrator.repair import Cancel, Resend, Retry
 from orchestrator.settings import OrchestratorSettings
+from orchestrator.store_audit import PROMISES
 from orchestrator.store_retention import EndedSagas
 from saga import metrics
+from sagakit.core.repair import Verb
+from sagakit.shell import repair_api
 from sagakit.shell.gauges import Readings
+from sagakit.shell.live_audit import LiveAudit
 from sagakit.shell.ports import Connection
+from sagakit.shell.redrive import Redrive
+from sagakit.shell.repairs import Remedy, Repairs
 from sagakit.shell.run import Parts, ServiceSpec, serve
 from sagakit.shell.runtime import Runtime
 
@@ -48,12 +57,28 @@ def describe(settings: OrchestratorSettings) -> ServiceSpec:
     """The service as the kit runs it. One handler: `both` means no more here than `orch`."""
 
     def build(runtime: Runtime) -> Parts:
-        ends = Ends()
+        ends, retry = Ends(), Retry()
+        handler = Orchestration(settings.policy(), ends.ring)
+        remedies: dict[Verb, Remedy] = {
+            Verb.RETRY: retry,
+            Verb.REDRIVE: Redrive([handler], runtime.metrics),
+            Verb.CANCEL: Cancel(settings.policy()),
+            Verb.RESEND: Resend(),
+        }
+
+        audit = LiveAudit(PROMISES, metrics.INVARIANTS_BROKEN, metrics.SAGAS_AUDITED, runtime)
+
+        def app(token: SecretStr | None) -> FastAPI:
+            api = create_app(runtime.pool, ends, token)
+            repair_api.add_routes(api, runtime, Repairs(runtime, remedies), retry)
+            return api
+
         return Parts(
-            handlers=[Orchestration(settings.policy(), ends.ring)],
+            handlers=[handler],
             dues=[AwaitedCommands(settings.resay_after_seconds, settings.resay_max_seconds)],
-            app=partial(create_app, runtime.pool, ends),
-            gauges=[InFlight()],
+            app=app,
+            ready_without_groups=True,
+            gauges=[InFlight(), audit],
             prunables=[EndedSagas()],
         )
 

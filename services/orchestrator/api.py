@@ -1,7 +1,8 @@
 """The orchestrator's HTTP API: where each saga stands and how it came there.
 
-It reads and never moves a saga. `order` asks `POST /sagas/query` for those it has open, and is
-answered as soon as one of them has ended. It must not know Kafka or protobuf.
+It reads; what people may do beside is the kit's (`repair_api`), with this service's remedies.
+`order` asks `POST /sagas/query` for those it has open, and is answered as soon as one of them has
+ended. It must not know Kafka or protobuf.
 """
 
 import asyncio

@@ -20,6 +20,8 @@ from sagakit.core.deadletters import Poison, Reason
 from sagakit.core.steps import Answer, Command, State, Status
 
 CANCELLED: Final = "cancelled"
+RETRY: Final = "retry"
+"""The event of a history where a person moved a parked saga on."""
 UNSAID: Final = "refused"
 """The failure reason where a participant refuses without a word."""
 
@@ -224,10 +226,30 @@ def _insist(saga: Saga, reply: Reply, now: datetime, policy: Policy) -> Decision
         last_event=_event(reply),
         updated_at=now,
         attempts=attempts,
-        parked_at=now if attempts >= policy.park_after_attempts else None,
+        # Attempts are not set back by a person's retry: it parks after as many more.
+        parked_at=now if attempts % policy.park_after_attempts == 0 else None,
         version=saga.version + 1,
     )
     return Decision(stayed, Effect.CHANGED, _entry(saga.state, stayed, reply.reason))
+
+
+def tried_again(saga: Saga, why: str, now: datetime) -> Decision:
+    """What a person's retry makes of a parked saga: it waits where it is, and is due at once.
+
+    Noted in the history, as the refusals are. A saga that is not parked is only hastened, which
+    decides nothing.
+    """
+    if saga.parked_at is None:
+        return Decision(saga, Effect.DUPLICATE)
+    waits = saga._replace(
+        last_event=RETRY,
+        updated_at=now,
+        say_again_at=now,
+        parked_at=None,
+        said=0,
+        version=saga.version + 1,
+    )
+    return Decision(waits, Effect.CHANGED, _entry(saga.state, waits, why))
 
 
 def _cause(reply: Reply, target: State) -> str:

@@ -10,6 +10,7 @@ import asyncpg
 
 from orchestrator.brew import FLOWS
 from orchestrator.domain import REFERENCE_NAMES
+from sagakit.core.repair import Choice
 from sagakit.shell.paging import Place
 from sagakit.shell.ports import Connection
 
@@ -59,6 +60,34 @@ _REFUSALS: Final = """
     SELECT saga_id, source, reason FROM saga_history
     WHERE saga_id = ANY($1) AND source <> target AND event LIKE '% refused'
     ORDER BY created_at, saga_id LIMIT $2"""
+
+
+_CHOSEN: Final = """
+    SELECT saga_id, current_step, attempts, failure_reason AS reason, parked_at, say_again_at,
+        updated_at, created_at
+    FROM saga_state WHERE status = 'RUNNING' AND ($1::text[] IS NULL OR saga_id = ANY($1))
+        AND ($2::text[] IS NULL OR current_step = ANY($2))
+        AND ($3::boolean IS NULL OR (parked_at IS NOT NULL) = $3)
+        AND ($4::text IS NULL OR failure_reason = $4)
+        AND ($5::timestamptz IS NULL OR coalesce(parked_at, updated_at) >= $5)
+        AND saga_id > $6
+    ORDER BY saga_id LIMIT $7"""
+_PARKED: Final = _CHOSEN.replace(
+    "($3::boolean IS NULL OR (parked_at IS NOT NULL) = $3)", "$3::boolean AND parked_at IS NOT NULL"
+)
+"""The same, found by the index of what is parked."""
+
+
+async def chosen(
+    connection: Connection,
+    choice: Choice,
+    states: Sequence[str] | None,
+    parked: bool | None,  # noqa: FBT001 - None: both
+) -> list[asyncpg.Record]:
+    """Fetch the open sagas that a person chose, by saga id, at most a page of them."""
+    ids = None if choice.ids is None else list(choice.ids)
+    where = (ids, states, parked, choice.reason, choice.since, choice.after, choice.limit)
+    return await connection.fetch(_PARKED if parked else _CHOSEN, *where)
 
 
 async def one(connection: Connection, saga_id: str) -> dict[str, Any] | None:

@@ -92,6 +92,13 @@ _SAY_SOON: Final = """
         ORDER BY saga_id FOR UPDATE SKIP LOCKED)"""
 
 
+_HASTENED: Final = (("saga_id", "text"), ("version", "integer"))
+_HASTEN: Final = """
+    UPDATE saga_state AS stored SET said = 0, say_again_at = clock_timestamp() FROM {lines}
+    WHERE stored.saga_id = line.saga_id AND stored.version = line.version
+        AND stored.status = 'RUNNING' AND stored.parked_at IS NULL"""
+
+
 @dataclass(slots=True)
 class Changes:
     """What one batch decided: each saga's last row, the version it was loaded with, all entries."""
@@ -136,6 +143,11 @@ def writes(changes: Changes) -> list[Write]:
         *write_lines(_UPDATE, _UPDATED, known),
         *write_lines(_REMEMBER, _ENTRY, changes.entries),
     ]
+
+
+def hastened(sagas: Sequence[Saga]) -> list[Write]:
+    """Make the awaited command of open sagas due now. Nothing is decided, so no version."""
+    return write_lines(_HASTEN, _HASTENED, sorted((s.saga_id, s.version) for s in sagas))
 
 
 async def say_again(

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
+from pydantic import SecretStr
 
 from order import counting, store_reads
 from order.api import Doors, create_app
@@ -17,15 +19,23 @@ from order.due import OpenOrders
 from order.follower import Follower
 from order.handler import Timeline
 from order.orchestrator_client import OrchestratorClient
+from order.parked import ParkedOrders
 from order.placing import Placing
 from order.ports import Limits, utc_now
+from order.repair import Cancel, Resend
 from order.settings import OrderSettings
+from order.store_audit import PROMISES
 from order.store_orders import NewOrder
 from order.store_retention import EndedOrders
 from saga import metrics
 from saga.contract import Mode
+from sagakit.core.repair import Verb
+from sagakit.shell import repair_api
 from sagakit.shell.gauges import Readings
+from sagakit.shell.live_audit import LiveAudit
 from sagakit.shell.ports import Connection
+from sagakit.shell.redrive import Redrive
+from sagakit.shell.repairs import Remedy, Repairs
 from sagakit.shell.run import Parts, ServiceSpec, serve
 from sagakit.shell.runtime import Runtime
 
@@ -88,16 +98,38 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
     async def sing(_runtime: Any) -> None:
         await Canary(runtime, placing, limits.modes, settings.canary_every_seconds).run(count)
 
+    owing = {"payment": settings.payment_url, "inventory": settings.inventory_url}
+    parked = ParkedOrders(runtime.pool, http, owing)
+
+    async def look_for_parked(_runtime: Any) -> None:
+        await parked.run()
+
     background = [pace, let_watch, *([follow] if Mode.ORCH in limits.modes else [])]
+    if Mode.CHOREO in limits.modes:
+        background.append(look_for_parked)
     if settings.canary_every_seconds:
         runtime.metrics.begin({metrics.CANARY_LAST_END: never(limits.modes)})
         background.append(sing)
+    remedies: dict[Verb, Remedy] = {
+        Verb.REDRIVE: Redrive([timeline], runtime.metrics),
+        Verb.CANCEL: Cancel(limits),
+        Verb.RESEND: Resend(),
+    }
+
+    audit = LiveAudit(PROMISES, metrics.INVARIANTS_BROKEN, metrics.SAGAS_AUDITED, runtime)
+
+    def app(token: SecretStr | None) -> FastAPI:
+        api = create_app(doors, token)
+        repair_api.add_routes(api, runtime, Repairs(runtime, remedies), None)
+        return api
+
     return Parts(
         handlers=[timeline] if Mode.CHOREO in limits.modes else [],
         dues=[OpenOrders(limits)],
-        app=partial(create_app, doors),
+        app=app,
+        ready_without_groups=True,
         background=background,
-        gauges=[InFlight()],
+        gauges=[InFlight(), audit],
         prunables=[EndedOrders()],
     )
 

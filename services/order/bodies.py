@@ -4,8 +4,7 @@ Bounds that the contract gives are not repeated here: `placing` checks them for 
 not know the database.
 """
 
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -14,9 +13,7 @@ from order.batches import BatchDraft
 from order.domain import CURRENCY
 from order.placing import Draft, Unacceptable
 from saga.contract import Mode
-
-_SPAN: Final = re.compile(r"(\d{1,6})(s|m|h|d)")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+from sagakit.shell import spans
 
 
 def _read_mode(value: object) -> object:
@@ -79,15 +76,8 @@ class BatchRequest(_Terms):
 
 
 def read_since(text: str, now: datetime) -> datetime:
-    """`10m`, `2h` before now, or a time in ISO 8601 with its zone. Raises Unacceptable."""
-    span = _SPAN.fullmatch(text)
+    """The moment that is meant. Raises Unacceptable."""
     try:
-        if span is not None:
-            return now - timedelta(seconds=int(span[1]) * _SECONDS[span[2]])
-        when = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):  # the second: a span that begins before the year 1
-        when = None
-    if when is None or when.tzinfo is None:
-        detail = f"since is {text[:40]!r}; give a span (30s, 10m, 2h, 1d) or a time with its zone"
-        raise Unacceptable("since", detail)
-    return when
+        return spans.read_since(text, now)
+    except ValueError as error:
+        raise Unacceptable("since", str(error)) from error

@@ -15,6 +15,13 @@ class OrderSettings(KitSettings):
         default="http://127.0.0.1:8082",
         description="the orchestrator's API: where the ends of orchestrated orders are learnt",
     )
+    payment_url: str = Field(
+        default="http://127.0.0.1:8083",
+        description="payment's API: which of its undos are parked in choreography",
+    )
+    inventory_url: str = Field(
+        default="http://127.0.0.1:8084", description="inventory's API, asked the same"
+    )
     max_in_flight: int = Field(
         default=50_000,
         ge=1,

@@ -127,7 +127,8 @@ _MOVE: Final = """
 UPDATE orders AS o SET status = line.status, current_step = line.current_step,
   outcome = line.outcome, failure_reason = line.failure_reason,
   cancel_asked = o.cancel_asked OR line.cancel_asked,
-  said = 1, say_again_at = now() + make_interval(secs => line.silence_seconds),
+  parked = false, said = 1,
+  say_again_at = now() + make_interval(secs => line.silence_seconds),
   ended_at = CASE WHEN line.status <> 'RUNNING' THEN clock_timestamp() END,
   updated_at = clock_timestamp(), version = o.version + 1
 FROM {lines}

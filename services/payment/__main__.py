@@ -1,11 +1,15 @@
 """Runs payment: reads the settings and puts the parts together. Nothing else does either."""
 
+from functools import partial
+
 from payment.participant import CHOREOGRAPHY, ORCHESTRATION, REFERENCE_PREFIX, SERVICE
 from payment.settings import PaymentSettings
 from payment.store import SHAPE, PaymentStore
+from payment.store_audit import PROMISES
 from payment.wire import PaymentWire
 from saga import metrics
 from sagakit.shell.blueprint import Blueprint
+from sagakit.shell.live_audit import LiveAudit
 from sagakit.shell.run import ServiceSpec, serve
 
 BLUEPRINT = Blueprint(
@@ -18,6 +22,7 @@ BLUEPRINT = Blueprint(
     metrics.of(SERVICE),
     retried=(metrics.STEP_RETRIES, (metrics.CHOREOGRAPHY, "refund", metrics.REFUSED)),
     parked=(metrics.SAGAS_PARKED, (metrics.CHOREOGRAPHY, "refund")),
+    audit=partial(LiveAudit, PROMISES, metrics.INVARIANTS_BROKEN, metrics.SAGAS_AUDITED),
 )
 
 

@@ -71,6 +71,8 @@ STEP_RETRIES: Final = "step_retries_total"
 TRANSITIONS: Final = "transitions_total"
 COMPENSATIONS: Final = "compensations_triggered_total"
 VIOLATIONS: Final = "invariant_violations_total"
+INVARIANTS_BROKEN: Final = "invariants_broken"
+SAGAS_AUDITED: Final = "sagas_audited_total"
 CANARY_LAST_END: Final = "canary_last_end_timestamp_seconds"
 CHAOS_ACTIVE: Final = "chaos_active"
 CHAOS_FINISHED: Final = "chaos_experiments_finished_total"
@@ -143,6 +145,19 @@ BUSINESS: Final = (
         ("mode", "invariant"),
     ),
     Declaration(
+        INVARIANTS_BROKEN,
+        "gauge",
+        "Rows that break a promise, as each service judges its own all the time: must read 0. "
+        "Read it by max.",
+        ("mode", "invariant"),
+    ),
+    Declaration(
+        SAGAS_AUDITED,
+        "counter",
+        "Sagas that the live audit has judged; one that judges none proves nothing.",
+        ("service",),
+    ),
+    Declaration(
         CANARY_LAST_END,
         "gauge",
         "When the last canary saga ended; 0: none yet; absent where no canary is placed. "
@@ -166,9 +181,15 @@ def _step_ends(mode: str) -> tuple[LabelSet, ...]:
     return tuple((mode, *end) for end in STEP_ENDS)
 
 
+def _audited(service: str) -> dict[str, tuple[LabelSet, ...]]:
+    """Every service judges its own rows. The gauge begins when they are first read."""
+    return {INVARIANTS_BROKEN: (), SAGAS_AUDITED: ((service,),)}
+
+
 EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
-    **{service: {} for service in DATABASES},
+    **{service: _audited(service) for service in DATABASES},
     "order": {
+        **_audited("order"),
         SAGAS_STARTED: _sets(MODES),
         SAGAS_FINISHED: _sets(MODES, OUTCOMES),
         SAGA_DURATION: _sets(MODES, OUTCOMES),
@@ -182,6 +203,7 @@ EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
         CANARY_LAST_END: (),
     },
     "orchestrator": {
+        **_audited("orchestrator"),
         SAGAS_IN_FLIGHT: (),
         SAGAS_PARKED: (),
         SAGAS_WITHOUT_DEFINITION: (),
@@ -195,10 +217,12 @@ EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
         COMPENSATIONS: _sets([ORCHESTRATION], STEP_NAMES, REASONS),
     },
     "payment": {
+        **_audited("payment"),
         SAGAS_PARKED: (),
         STEP_RETRIES: _sets([CHOREOGRAPHY], ["refund"], [REFUSED]),
     },
     "inventory": {
+        **_audited("inventory"),
         SAGAS_PARKED: (),
         STEP_RETRIES: _sets([CHOREOGRAPHY], ["release"], [REFUSED]),
     },

@@ -1,11 +1,15 @@
 """Runs shipment: reads the settings and puts the parts together. Nothing else does either."""
 
+from functools import partial
+
 from saga import metrics
 from sagakit.shell.blueprint import Blueprint
+from sagakit.shell.live_audit import LiveAudit
 from sagakit.shell.run import ServiceSpec, serve
 from shipment.participant import CHOREOGRAPHY, ORCHESTRATION, REFERENCE_PREFIX, SERVICE
 from shipment.settings import ShipmentSettings
 from shipment.store import SHAPE, ShipmentStore
+from shipment.store_audit import PROMISES
 from shipment.wire import ShipmentWire
 
 BLUEPRINT = Blueprint(
@@ -16,6 +20,7 @@ BLUEPRINT = Blueprint(
     ShipmentWire,
     ShipmentStore,
     metrics.of(SERVICE),
+    audit=partial(LiveAudit, PROMISES, metrics.INVARIANTS_BROKEN, metrics.SAGAS_AUDITED),
 )
 
 

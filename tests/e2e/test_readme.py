@@ -19,6 +19,7 @@ from brewsaga.stack.ports import free_ports
 from e2e import readme
 from e2e.readme import Closed, Command, Seen, Typed
 from e2e.terminal import Terminal
+from saga.contract import DATABASES
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,7 +35,7 @@ MAKE_ECHO: Final = re.compile(r"(?:\w+=\S+ )*\.venv/bin/python -m ")
 ANY_ID: Final = re.compile(r"saga=([0-9a-f-]{36})")
 OF_ANOTHER_RUN: Final = re.compile(
     r"(?:MAKE|MFLAGS|KAFKA_|BREWSAGA_(?!CACHE)|PYTEST_|TOPIC_PREFIX$|MODE$|COUNT$|LOG_"
-    r"|(?:\w+_)?FAIL_RATE$|(?:ORDER|ORCHESTRATOR|DATABASE)_URL$|(?:HTTP|METRICS)_PORT$)"
+    r"|(?:\w+_)?FAIL_RATE$|[A-Z]+_URL$|(?:HTTP|METRICS)_PORT$)"
 )
 
 
@@ -125,15 +126,17 @@ def reader() -> Iterator[Reader]:
     """A reader with a folder and ports of their own, in which `make up` runs already."""
     data = Path(tempfile.mkdtemp(prefix="brewsaga-readme-")).resolve()
     data.chmod(0o711)  # to be passed through by an unprivileged Postgres
-    kafka, postgres, order, orchestrator = free_ports(4)
+    kafka, postgres, *apis = free_ports(2 + len(DATABASES))
     kept = {name: of for name, of in os.environ.items() if not OF_ANOTHER_RUN.match(name)}
     own = {
         "BREWSAGA_DATA": str(data),
         "BREWSAGA_KAFKA": "real",
         "BREWSAGA_KAFKA_PORT": str(kafka),
         "BREWSAGA_POSTGRES_PORT": str(postgres),
-        "ORDER_URL": f"http://127.0.0.1:{order}",
-        "ORCHESTRATOR_URL": f"http://127.0.0.1:{orchestrator}",
+        **{
+            f"{service.upper()}_URL": f"http://127.0.0.1:{port}"
+            for service, port in zip(DATABASES, apis, strict=True)
+        },
         "PYTHONUTF8": "1",
     }
     someone = Reader(data, {**kept, **own})

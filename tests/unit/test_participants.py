@@ -6,7 +6,6 @@ last message is what is heard there, and what is said to it is compared with the
 
 from dataclasses import replace
 from datetime import UTC, timedelta
-from types import SimpleNamespace
 from typing import Any
 from uuid import RFC_4122, UUID
 
@@ -24,6 +23,8 @@ from saga.wire import ParticipantWire
 from sagakit.core.deadletters import Reason
 from sagakit.core.participant import Outcome
 from sagakit.shell.faults import Switchboard
+from sagakit.shell.metrics import Metrics
+from sagakit.shell.runtime import Runtime
 from sagakit.shell.settings import KitSettings
 from unit.participant_world import NOW, SAGA, WIRES, World, do, reach, tell, topic_of, undo
 
@@ -349,7 +350,8 @@ def test_a_service_has_a_handler_a_mode_and_the_undos_it_owes(main: Any) -> None
     service = main.BLUEPRINT.choreography.service
     settings = KitSettings(database_url="", mode="both")
     spec = main.BLUEPRINT.service(settings, World(service).odds)
-    parts = spec.build(SimpleNamespace(switchboard=Switchboard()))
+    metrics = Metrics(spec.metrics)
+    parts = spec.build(Runtime(service, settings, None, None, metrics, Switchboard()))
     assert [(h.service, h.mode) for h in parts.handlers] == [(service, "choreo"), (service, "orch")]
     assert len(parts.dues) == (service in UNDOING)
     first, second = main.BLUEPRINT.new_reference(), main.BLUEPRINT.new_reference()

@@ -147,6 +147,7 @@ BLIND: Final = Panel(
             "{{service}}",
         ),
     ),
+    width=6,
 )
 CANARY: Final = Panel(
     "Canary",
@@ -159,6 +160,7 @@ CANARY: Final = Panel(
         ),
     ),
     alarm_above=180,
+    width=6,
 )
 VERSIONS: Final = Panel(
     "Versions",
@@ -172,6 +174,20 @@ VERSIONS: Final = Panel(
     ),
     kind="table",
     rename=(("^Value.*", "processes"),),
+    width=6,
+)
+
+AUDITED: Final = Panel(
+    "Sagas judged a second",
+    "By the live audit of each service, over its own rows. None for long: nothing is being judged.",
+    "ops",
+    (
+        Query(
+            f"sum by (service) (rate(brewsaga_sagas_audited_total{{{ANY_SERVICE}}}{RATE}))",
+            "{{service}}",
+        ),
+    ),
+    width=6,
 )
 
 PLUMBING: Final = Dashboard(
@@ -182,7 +198,7 @@ PLUMBING: Final = Dashboard(
         ("Heard", (MESSAGES, ERRORS, DUPLICATES)),
         ("How fast", (HANDLER, TRANSIT, LAG)),
         ("Said", (PENDING, AGE, DELAY, PUBLISHED, LATE, DEAD)),
-        ("What runs", (VERSIONS, CANARY, BLIND)),
+        ("What runs", (VERSIONS, CANARY, BLIND, AUDITED)),
     ),
     VARIABLES,
     CHAOS,

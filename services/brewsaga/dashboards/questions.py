@@ -153,12 +153,17 @@ def violations(only: str = ANY_MODE, width: int = 4) -> Panel:
     """What must stay 0."""
     return Panel(
         "Invariant violations",
-        "What the rules exclude, since the processes started. Anything but 0 is InvariantViolated.",
+        "What the rules exclude: heard since the processes started, and rows that break a promise "
+        "now. Anything but 0 is InvariantViolated.",
         "short",
         (
             Query(
                 f"sum by (mode, invariant) (brewsaga_invariant_violations_total{{{only}}})",
                 "{{mode}} {{invariant}}",
+            ),
+            Query(
+                f"max by (mode, invariant) (brewsaga_invariants_broken{{{only}}})",
+                "{{mode}} {{invariant}} now",
             ),
         ),
         kind="stat",

@@ -178,7 +178,8 @@ def _undo(row: Row[T], heard: Heard[T], facts: Facts) -> Event[T]:
     reason = row.reason if row.outcome is Outcome.OWED else heard.reason
     if not facts.undo_fails:
         return Undid(reason)
-    parks = row.mode == "choreo" and row.attempts + 1 >= facts.park_after_attempts
+    # Attempts are never set back: after a person's retry it parks after as many more.
+    parks = row.mode == "choreo" and (row.attempts + 1) % facts.park_after_attempts == 0
     return UndoFailed(reason, parked=parks)
 
 
@@ -221,6 +222,14 @@ def _begin(event: Event[T], heard: Heard[T], now: datetime) -> Row[T]:
             raise AssertionError(message)
         case _:
             assert_never(event)
+
+
+def tried_again(row: Row[T]) -> Row[T] | None:
+    """The row after a person's retry: an owed undo is no longer parked; None where none is owed.
+
+    It stays owed until an attempt succeeds, and what was counted stays counted.
+    """
+    return row._replace(parked=False) if row.outcome is Outcome.OWED else None
 
 
 # ---------------------------------------------------------------- what the row says

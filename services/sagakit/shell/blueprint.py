@@ -9,11 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from fastapi import FastAPI
+from pydantic import SecretStr
+
 from sagakit.core.chance import Odds
 from sagakit.core.reactions import Choreography, Orchestration
+from sagakit.core.repair import Verb
+from sagakit.shell import repair_api
 from sagakit.shell.faults import injected
-from sagakit.shell.metrics import Declaration
+from sagakit.shell.gauges import GaugeSource
+from sagakit.shell.metrics import MODE_WORDS, Declaration
+from sagakit.shell.parking import RetryOwed
 from sagakit.shell.participant import ParkedUndos, Participant, Series, Store, Wire, serve
+from sagakit.shell.redrive import Redrive
+from sagakit.shell.repairs import Remedy, Repairs
 from sagakit.shell.rows import Backoff, RowTable, Shape
 from sagakit.shell.run import Parts, ServiceSpec
 from sagakit.shell.runtime import Runtime
@@ -42,6 +51,8 @@ class Blueprint(Generic[T, E]):
     """The series that counts owed undos that are tried again."""
     parked: Series | None = None
     """The series that says how many of them wait for a person."""
+    audit: Callable[[Runtime], GaugeSource] | None = None
+    """What it promises of its own rows, judged all the time."""
 
     def service(self, settings: KitSettings, odds: Odds) -> ServiceSpec:
         """The service as the kit runs it."""
@@ -60,10 +71,32 @@ class Blueprint(Generic[T, E]):
             handlers, dues = serve(
                 participant, settings.modes, self.choreography, self.orchestration, self.retried
             )
-            gauges = [ParkedUndos(participant.rows, self.parked)] if self.parked else []
-            return Parts(handlers, dues, gauges=gauges)
+            gauges: list[GaugeSource] = []
+            if self.parked is not None:
+                gauges.append(ParkedUndos(participant.rows, self.parked))
+            if self.audit is not None:
+                gauges.append(self.audit(runtime))
+            app = self._repair_app(runtime, participant, odds.undo_step)
+            return Parts(handlers, dues, app, gauges=gauges)
 
         return ServiceSpec(name, settings, build, self.metrics)
+
+    def _repair_app(
+        self, runtime: Runtime, participant: Participant[T, E], undo_step: str
+    ) -> Callable[[SecretStr | None], FastAPI]:
+        """The verbs on its own rows, whichever modes this process listens to; its one API."""
+        every_mode, _ = serve(participant, tuple(MODE_WORDS), self.choreography, self.orchestration)
+        remedies: dict[Verb, Remedy] = {Verb.REDRIVE: Redrive(every_mode, runtime.metrics)}
+        parking = RetryOwed(participant.rows, undo_step) if undo_step else None
+        if parking is not None:
+            remedies[Verb.RETRY] = parking
+        repairs = Repairs(runtime, remedies)
+        title = f"BrewSaga {runtime.service}"
+
+        def app(token: SecretStr | None) -> FastAPI:
+            return repair_api.create_app(title, runtime, repairs, parking, token)
+
+        return app
 
     def new_reference(self) -> str:
         """A fresh id: the prefix and a UUID of version 4, written without making the object."""

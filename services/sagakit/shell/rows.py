@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 import asyncpg
 
 from sagakit.core.participant import Outcome, Row
+from sagakit.core.repair import Choice, Waits
 from sagakit.shell.lines import Columns, insertion, write_lines
 from sagakit.shell.ports import Connection, Write
 
@@ -31,6 +32,7 @@ _UPDATED: Final = (
     ("next_attempt_at", "timestamptz"),
     ("occurred_at", "timestamptz"),
 )
+_HASTENED: Final = (("saga_id", "text"), ("version", "integer"))
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 
 
@@ -70,6 +72,7 @@ class RowTable(Generic[T]):
         self._backoff = backoff
         self._inserted_columns = _inserted_columns(shape)
         self._select, self._insert, self._update, self._claim, self._reset = _statements(shape)
+        self._owed, self._hasten = _owed_statements(shape)
         self._parked = f"SELECT count(*) FROM {shape.table} WHERE outcome = 'OWED' AND parked"  # noqa: S608
 
     async def load(
@@ -107,6 +110,18 @@ class RowTable(Generic[T]):
         """How many owed undos wait for a person."""
         found: int = await connection.fetchval(self._parked)
         return found
+
+    async def owed(self, connection: Connection, choice: Choice) -> list[asyncpg.Record]:
+        """The undos that are owed and fit, by saga, at most a page."""
+        parked = None if choice.state is Waits.ANY else choice.state is Waits.PARKED
+        ids = None if choice.ids is None else list(choice.ids)
+        chosen = (ids, parked, choice.reason, choice.since, choice.after, choice.limit)
+        return await connection.fetch(self._owed, *chosen)
+
+    def hastened(self, rows: Sequence[Row[T]]) -> list[Write]:
+        """Make owed undos due now, parked ones too, each guarded by the version that was loaded."""
+        lines = sorted((row.saga_id, row.version) for row in rows)
+        return write_lines(self._hasten, _HASTENED, lines)
 
     def _inserted(self, row: Row[T]) -> tuple[Any, ...]:
         """A new row owes nothing, so the table's defaults say the rest."""
@@ -198,3 +213,20 @@ def _statements(shape: Shape[Any]) -> tuple[str, str, str, str, str]:
         UPDATE {table} SET next_attempt_at = now() + random() * $1::float8 * interval '1 second'
         WHERE outcome = 'OWED' AND NOT parked"""  # noqa: S608
     return select, insert, update, claim, reset
+
+
+def _owed_statements(shape: Shape[Any]) -> tuple[str, str]:
+    """List and hasten. A row that is owed was written last when it was tried last."""
+    owed = f"""
+        SELECT saga_id, mode, {shape.reference} AS reference, reason, attempts, parked,
+            updated_at AS since, next_attempt_at, created_at
+        FROM {shape.table} WHERE outcome = 'OWED' AND ($1::text[] IS NULL OR saga_id = ANY($1))
+            AND ($2::boolean IS NULL OR parked = $2) AND ($3::text IS NULL OR reason = $3)
+            AND ($4::timestamptz IS NULL OR updated_at >= $4) AND saga_id > $5
+        ORDER BY saga_id LIMIT $6"""  # noqa: S608 - as above
+    hasten = f"""
+        UPDATE {shape.table} AS r
+        SET parked = false, next_attempt_at = now(), version = r.version + 1, updated_at = now()
+        FROM {{lines}} WHERE r.saga_id = line.saga_id AND r.version = line.version
+            AND r.outcome = 'OWED'"""  # noqa: S608 - as above
+    return owed, hasten

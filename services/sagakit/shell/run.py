@@ -66,6 +66,8 @@ class Parts:
     handlers: Sequence[Handler[Any]] = ()
     dues: Sequence[Due] = ()
     app: Callable[[SecretStr | None], FastAPI] | None = None
+    ready_without_groups: bool = False
+    """Whether its API is of use while it hears nothing: orders are accepted without Kafka."""
     background: Sequence[Task] = ()
     gauges: Sequence[GaugeSource] = ()
     prunables: Sequence[Prunable] = ()
@@ -269,10 +271,7 @@ def _cannot_listen(variable: str, host: str, port: int, error: OSError) -> Misco
 
 @asynccontextmanager
 async def _health(running: Running) -> AsyncIterator[None]:
-    """Groups do not count for the readiness of a service with an API.
-
-    It accepts orders while Kafka is away.
-    """
+    """Groups do not count for the readiness of a service whose API is of use without them."""
     runtime = running.runtime
 
     async def live() -> dict[str, bool]:
@@ -286,7 +285,7 @@ async def _health(running: Running) -> AsyncIterator[None]:
         }
 
     async def ready() -> dict[str, bool]:
-        if running.parts.app is not None:
+        if running.parts.ready_without_groups:
             return {"database": await database.answers(runtime.pool)}
         found = await started()
         return {"database": found["database"], "groups": found["groups"]}

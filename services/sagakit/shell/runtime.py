@@ -36,6 +36,8 @@ class Transaction:
     connection: Connection
     outgoing: list[Outgoing] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    measured: list[int] = field(default_factory=list)
+    """What each of `writes` measured, once they are written."""
 
     def say(self, outgoing: Sequence[Outgoing]) -> None:
         """Say these if, and only if, the transaction commits."""
@@ -71,7 +73,8 @@ class Runtime:
             transaction = Transaction(connection)
             yield transaction
             rows = self.rows_of(transaction.outgoing)
-            await write(connection, [*transaction.writes, *outbox.insertion(rows)])
+            said = outbox.insertion(rows)
+            transaction.measured = await write(connection, [*transaction.writes, *said])
             who = partial(crash_points.by_rows, purpose, rows)
             reached(Point.TRANSACTION_WRITTEN, who)
         reached(Point.TRANSACTION_COMMITTED, who)

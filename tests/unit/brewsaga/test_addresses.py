@@ -7,6 +7,7 @@ import pytest
 from brewsaga import backing
 from brewsaga.errors import CommandError, Exit
 from brewsaga.stack.config import StackError, data_folder, make_up_ports
+from saga.contract import DATABASES
 
 
 def test_the_stack_has_the_contracts_ports_and_a_folder_here(
@@ -34,9 +35,12 @@ def test_a_port_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, port: str
 
 
 def test_an_api_listens_where_others_look_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ORDER_URL", raising=False)
+    for service in DATABASES:
+        monkeypatch.delenv(f"{service.upper()}_URL", raising=False)
     monkeypatch.setenv("ORCHESTRATOR_URL", "http://127.0.0.1:9082")
-    assert backing.api_ports() == {"order": 8081, "orchestrator": 9082}
+    ports = backing.api_ports()
+    assert ports.pop("orchestrator") == 9082
+    assert ports == {"order": 8081, "payment": 8083, "inventory": 8084, "shipment": 8085}
 
 
 @pytest.mark.parametrize("url", ["order", "http://127.0.0.1", "http://127.0.0.1:order"])

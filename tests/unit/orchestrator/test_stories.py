@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.brew import FLOW
-from orchestrator.domain import Effect, Policy, outcome
+from orchestrator.domain import Effect, Policy, outcome, tried_again
 from saga.contract import Outcome
 from saga.terms import Terms
 from sagakit.core.deadletters import Poison, Reason
@@ -216,6 +216,23 @@ def test_a_refused_refund_stays_says_nothing_and_parks() -> None:
     assert story.said == said
     assert story.row.where.status is Status.RUNNING
     assert story.row.failure_reason == "out of stock"
+
+
+def test_a_person_moves_a_parked_saga_on_and_its_attempts_stay_counted() -> None:
+    story = Story(Policy(park_after_attempts=2)).hear(*NO_COURIER, *[refused(RELEASE)] * 2)
+    parked = story.row
+    decision = tried_again(parked, "asked", story.now)
+    assert decision.saga is not None
+    assert decision.entry is not None
+    assert (decision.saga.parked_at, decision.saga.attempts) == (None, 2)
+    assert decision.saga.state == parked.state
+    assert (decision.entry.event, decision.entry.version) == ("retry", parked.version + 1)
+    assert decision.entry.source == decision.entry.target == parked.state
+    again = tried_again(decision.saga, "asked", story.now)
+    assert (again.saga, again.entry) == (decision.saga, None)
+    story.saga = decision.saga
+    assert story.hear(refused(RELEASE)).row.parked_at is None
+    assert story.hear(refused(RELEASE)).row.parked_at == story.now
 
 
 def test_a_parked_saga_moves_when_it_is_done_after_all() -> None:

@@ -19,6 +19,7 @@ from sagakit.core.participant import (
     decide,
     evolve,
     reply,
+    tried_again,
 )
 from unit.sagakit.tables import CHOREOGRAPHY, ORCHESTRATION, Announced, Replied
 
@@ -128,9 +129,30 @@ def test_the_last_attempt_parks_and_a_parked_undo_waits_for_a_person() -> None:
     assert (parked.attempts, parked.parked) == (3, True)
     assert decide(parked, insist, FACTS["ok"]) is None
     assert announce(parked) is None
-    retried = parked._replace(parked=False, attempts=0)
+    retried = tried_again(parked) or pytest.fail()
+    assert (retried.outcome, retried.attempts) == (Outcome.OWED, 3), "what was counted stays"
     undone = evolve(retried, decide(retried, insist, FACTS["ok"]) or pytest.fail(), insist, NOW)
     assert (undone.outcome, undone.parked) == (Outcome.UNDONE, False)
+
+
+def test_after_a_retry_it_parks_after_as_many_attempts_more() -> None:
+    insist, owed = heard("choreo", Ask.INSIST), row_of(Outcome.OWED, "choreo")
+    assert owed is not None
+    facts = FACTS["fail"]._replace(park_after_attempts=3)
+    row, parked_after = owed._replace(attempts=0), []
+    for attempt in range(1, 8):
+        row = evolve(row, decide(row, insist, facts) or pytest.fail(), insist, NOW)
+        if row.parked:
+            parked_after.append(attempt)
+            row = tried_again(row) or pytest.fail()
+    assert parked_after == [3, 6]
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.OWED])
+def test_nothing_but_an_owed_undo_is_tried_again(outcome: Outcome) -> None:
+    row = row_of(outcome, "choreo")
+    assert row is not None
+    assert tried_again(row) is None
 
 
 def test_orchestration_counts_attempts_and_never_parks_at_the_participant() -> None:
