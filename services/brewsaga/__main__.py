@@ -198,6 +198,18 @@ def watch(saga_id: SagaId, timeout: Timeout = WAIT_SECONDS, url: Url = "") -> No
 
 
 @app.command()
+def top(
+    once: Annotated[bool, typer.Option("--once", help="Print it once; live otherwise.")] = False,
+    output: Shape = Output.TABLE,
+    url: Url = "",
+) -> None:
+    """Show how many sagas are in which step, in both modes, live."""
+    from brewsaga.top import top as run
+
+    _run(run(url or _default_url(), output.value, once=once))
+
+
+@app.command()
 def metrics(
     names: Annotated[
         list[str] | None,

@@ -124,6 +124,10 @@ class OrderApi(Api):
         """Everything that was heard of one saga."""
         return await self.call("GET", f"/sagas/{saga_id}/timeline")
 
+    async def overview(self) -> Json:
+        """Where the orders of both modes are, and how the youngest have ended."""
+        return await self._call("GET", "/", headers={"Accept": "application/json"})
+
     async def page(self, **query: str | int | None) -> tuple[list[Json], str | None]:
         """One page of sagas and the cursor of the next one, None at the end."""
         given = {name: value for name, value in query.items() if value is not None}

@@ -11,11 +11,13 @@ from pydantic import TypeAdapter
 
 from brewsaga.scrape import MetricRow
 from order.answers import OrderView, Timeline
+from order.overview import Overview
 
 FORMS: Final[Mapping[str, TypeAdapter[Any]]] = {
     "list": TypeAdapter(list[OrderView]),
     "show": TypeAdapter(OrderView),
     "timeline": TypeAdapter(Timeline),
+    "top": TypeAdapter(Overview),
     "metrics": TypeAdapter(list[MetricRow]),
 }
 

@@ -93,7 +93,7 @@ def test_every_page_has_its_alert() -> None:
 def test_what_a_page_says_to_type_can_be_typed(alert: str) -> None:
     page = (RUNBOOKS / f"{alert}.md").read_text()
     typed = re.findall(r"^brewsaga (\S+)([^#\n]*)", page, re.MULTILINE)
-    assert typed
+    assert "```" in page.partition("## What to type")[2].partition("\n## ")[0], "nothing to type"
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     names = {one.name for one in metrics.EVERY}
     for command, arguments in typed:

@@ -56,6 +56,10 @@ async def test_what_is_printed_has_the_form_that_was_promised(stack: Stack, tmp_
         for saga_id in (saga_ids[1], saga_ids[-1]):
             assert (await formed(here, tmp_path, "show", saga_id))["saga_id"] == saga_id
             assert len((await formed(here, tmp_path, "timeline", saga_id))["events"]) > 1
+        now = await formed(here, tmp_path, "top")
+        assert [mode["open"] for mode in now["modes"]] == [0, 0]
+        assert sum(end["count"] for mode in now["modes"] for end in mode["ends"]) == len(saga_ids)
+        assert "silent for" in await printed(here, tmp_path, "top", "--once")
         counted = await formed(here, tmp_path, "metrics", "sagas_finished_total")
         assert sum(row["value"] for row in counted) == len(saga_ids)
         assert await formed(here, tmp_path, "list", "--stuck") == []
