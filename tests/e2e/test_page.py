@@ -95,7 +95,7 @@ async def is_told_who_owes_what_is_stuck(tab: Tab, here: World) -> None:
     stuck = await here.place([{"mode": "choreo"}, {"mode": "orch"}])
     for saga_id in stuck:
         row = f"document.querySelector('#stuck a[href=\"/sagas/{saga_id}\"]')?.closest('tr')"
-        await tab.until(f"{row}?.textContent.includes('shipment, by shipment')", NAMED_SECONDS)
+        await tab.until(f"{row}?.textContent.includes('shipment owes shipment')", NAMED_SECONDS)
     for mode in ("choreography", "orchestration"):
         cell = f"a[href='/sagas?mode={mode}&status=RUNNING&step=shipment&stuck=true']"
         await tab.click(f"#{mode} {cell}")
