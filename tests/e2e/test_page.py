@@ -53,7 +53,7 @@ async def sees_a_waterfall_grow(tab: Tab, here: World) -> None:
     await tab.until("document.querySelector('.chip').textContent.includes('compensated')")
     assert await tab.evaluate(LANES) == ALL_UNDONE
     assert await tab.evaluate("document.notReloaded"), "it grew without being loaded again"
-    assert await tab.evaluate("document.querySelectorAll('.arrow').length") == 4
+    assert await tab.evaluate("document.querySelectorAll('.plot .arrow').length") == 4
     assert await tab.evaluate("document.querySelectorAll('.events tbody tr').length") == 6
     assert "compensated" in await tab.evaluate("document.querySelector('#liveness').textContent")
 
