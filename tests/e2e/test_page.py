@@ -53,7 +53,7 @@ async def sees_a_waterfall_grow(tab: Tab, here: World) -> None:
     await tab.until("document.querySelector('.chip').textContent.includes('compensated')")
     assert await tab.evaluate(LANES) == ALL_UNDONE
     assert await tab.evaluate("document.notReloaded"), "it grew without being loaded again"
-    assert await tab.evaluate("document.querySelectorAll('.arrow').length") == 4
+    assert await tab.evaluate("document.querySelectorAll('.plot .arrow').length") == 4
     assert await tab.evaluate("document.querySelectorAll('.events tbody tr').length") == 6
     assert "compensated" in await tab.evaluate("document.querySelector('#liveness').textContent")
 
@@ -95,7 +95,7 @@ async def is_told_who_owes_what_is_stuck(tab: Tab, here: World) -> None:
     stuck = await here.place([{"mode": "choreo"}, {"mode": "orch"}])
     for saga_id in stuck:
         row = f"document.querySelector('#stuck a[href=\"/sagas/{saga_id}\"]')?.closest('tr')"
-        await tab.until(f"{row}?.textContent.includes('shipment, by shipment')", NAMED_SECONDS)
+        await tab.until(f"{row}?.textContent.includes('shipment owes shipment')", NAMED_SECONDS)
     for mode in ("choreography", "orchestration"):
         cell = f"a[href='/sagas?mode={mode}&status=RUNNING&step=shipment&stuck=true']"
         await tab.click(f"#{mode} {cell}")

@@ -7,6 +7,7 @@ SQL, and changes nothing: what the buttons do, they ask of the API.
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from typing import Annotated, Any, Final, Protocol
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -66,6 +67,7 @@ class PageRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
+            _forget_blanks(request.scope)
             try:
                 return await handler(request)
             except HTTPException as error:
@@ -78,6 +80,12 @@ class PageRoute(APIRoute):
                 return _refused(422, error.detail)
 
         return answer
+
+
+def _forget_blanks(scope: Scope) -> None:
+    """A form sends what was left empty too, and means that it does not matter."""
+    given = parse_qsl(scope["query_string"].decode("latin-1"))
+    scope["query_string"] = urlencode(given).encode()
 
 
 def _refused(status: int, detail: str) -> Response:
