@@ -368,23 +368,6 @@ def saga_list(
 app.add_typer(project)
 
 
-@app.command("chart-files")
-def chart_files(
-    folder: Annotated[str, typer.Argument(help="The chart's folder.")],
-    check: Annotated[bool, typer.Option("--check", help="Fail where a file differs.")] = False,
-) -> None:
-    """Write what the chart has of the contract, and the table of its values."""
-    from pathlib import Path
-
-    from brewsaga import chart_files as files
-
-    if not check:
-        files.write(Path(folder))
-    elif differing := files.differing(Path(folder)):
-        message = f"{' and '.join(differing)} in {folder} differ from contract and schema"
-        raise CommandError(message, f"brewsaga chart-files {folder}")
-
-
 def _say_error(text: str, next_step: str) -> None:
     print(f"error: {text}\nnext: {next_step}", file=sys.stderr)
 

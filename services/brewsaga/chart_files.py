@@ -8,9 +8,11 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from brewsaga.services_runner import SERVICES_FOLDER
 from saga import contract
 from saga.contract import Mode
 
+CHART: Final = SERVICES_FOLDER.parent / "helm" / "brewsaga"
 CONTRACT_FILE: Final = "files/contract.json"
 README_FILE: Final = "README.md"
 SCHEMA_FILE: Final = "values.schema.json"
@@ -85,22 +87,6 @@ def _told(found: dict[str, Any], resolved: dict[str, Any]) -> str:
     return text.replace("|", "\\|")
 
 
-def texts(chart: Path) -> dict[str, str]:
+def described() -> dict[str, str]:
     """Each generated file of the chart and its text."""
-    return {CONTRACT_FILE: contract_text(), README_FILE: readme_text(chart)}
-
-
-def differing(chart: Path) -> list[str]:
-    """The files that are not as they would be generated."""
-    return [
-        name
-        for name, text in texts(chart).items()
-        if not (chart / name).exists() or (chart / name).read_text(encoding="utf-8") != text
-    ]
-
-
-def write(chart: Path) -> None:
-    """Put every file into its place."""
-    for name, text in texts(chart).items():
-        (chart / name).parent.mkdir(parents=True, exist_ok=True)
-        (chart / name).write_text(text, encoding="utf-8")
+    return {CONTRACT_FILE: contract_text(), README_FILE: readme_text(CHART)}
