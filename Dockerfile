@@ -1,6 +1,7 @@
 # One image a service: SERVICE is payment, inventory, shipment, order, orchestrator or brewsaga (the command line, which
 # also migrates, audits and tests). It holds sagakit, the messages, the files of its own schema and its own code, and
-# nothing of the other services. `make images` builds them all.
+# nothing of the other services; only the command line, which draws from the services' own tables, holds all of them.
+# `make images` builds every one.
 #
 # The environment is made in the very base it runs in, from the lock, with hashes. Nothing writes into the image: the
 # root may be read-only, and any uid may run it.
@@ -19,17 +20,17 @@ RUN python3 -m venv /opt/venv \
 FROM ${BASE} AS code
 ARG SERVICE
 ARG SOURCE=services/${SERVICE}
-COPY services/saga /app/services/saga
-COPY services/sagakit /app/services/sagakit
-COPY ${SOURCE} /app/services/${SERVICE}
-COPY db /tmp/db
-# The entrypoint names no service, so that it needs no shell: `python /app/services` runs this.
+COPY services /source/services
+COPY ${SOURCE} /source/own
+COPY db /source/db
+# The entrypoint names no service, so that it needs no shell: `python /app/services` runs what is written here.
 RUN test -n "${SERVICE}" || { echo "say --build-arg SERVICE=payment (or another)" >&2; exit 1; } \
+ && mkdir -p /app/services /app/db \
+ && if [ "${SERVICE}" = brewsaga ]; then cp -r /source/services/. /app/services && cp -r /source/db/. /app/db; else \
+      cp -r /source/services/saga /source/services/sagakit /app/services && cp -r /source/own "/app/services/${SERVICE}" \
+      && if [ -d "/source/db/${SERVICE}" ]; then cp -r /source/db/every "/source/db/${SERVICE}" /app/db; fi; fi \
  && printf 'import runpy\n\nrunpy.run_module("%s", run_name="__main__", alter_sys=True)\n' "${SERVICE}" \
       > /app/services/__main__.py \
- && mkdir /app/db \
- && if [ "${SERVICE}" = brewsaga ]; then cp -r /tmp/db/. /app/db; \
-    elif [ -d "/tmp/db/${SERVICE}" ]; then cp -r /tmp/db/every "/tmp/db/${SERVICE}" /app/db; fi \
  && python3 -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM ${BASE}
