@@ -7,11 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-<<<<<<< HEAD
-from brewsaga import api_files, dashboards, forms, metrics_page
-=======
-from brewsaga import api_files, chart_files, dashboards, metrics_page
->>>>>>> 4457b47 (Deploy it by a chart whose topics, users and rights are the contract's)
+from brewsaga import api_files, chart_files, dashboards, forms, metrics_page
 
 Texts = Mapping[str, str]
 """Names and texts of the files of one folder."""
@@ -19,11 +15,8 @@ Texts = Mapping[str, str]
 FOLDERS: Final[Mapping[str, Callable[[], Texts]]] = {
     "docs/api": api_files.described,
     "docs": lambda: {"metrics.md": metrics_page.page()},
-<<<<<<< HEAD
     "docs/cli": forms.described,
-=======
     "helm/brewsaga": chart_files.described,
->>>>>>> 4457b47 (Deploy it by a chart whose topics, users and rights are the contract's)
     "helm/brewsaga/files/dashboards": dashboards.described,
 }
 
