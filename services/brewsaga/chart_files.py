@@ -29,6 +29,7 @@ def contract_text() -> str:
 def _contract() -> dict[str, Any]:
     return {
         "topics": sorted(contract.all_topics("")),
+        "auditGroup": contract.AUDIT_GROUP,
         "services": {service: _service(service) for service in sorted(contract.DATABASES)},
     }
 

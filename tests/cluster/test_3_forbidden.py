@@ -47,17 +47,20 @@ def consume():
             return message.error().name() if message.error() else "heard"
     return "joined, and heard nothing"
 def create():
-    answer = AdminClient(config).create_topics([NewTopic(argument, 1)], request_timeout=10)
+    admin = AdminClient(config)
+    answer = admin.create_topics([NewTopic(argument, 1)], request_timeout=10)
     try:
         answer[argument].result()
     except KafkaException as error:
         return error.args[0].name()
     return "made"
 def enter():
+    producer = Producer(config)
     try:
-        AdminClient(config).list_topics(timeout=6)
-    except KafkaException as error:
-        return seen[0] if seen else error.args[0].name()
+        producer.list_topics(timeout=6)
+    except KafkaException:
+        producer.poll(1)
+        return " ".join(sorted(set(seen))) or "not let in"
     return "let in"
 print({"produce": produce, "consume": consume, "create": create, "enter": enter}[what]())
 """
@@ -108,7 +111,7 @@ def test_payments_user_may_not_make_a_topic(payment: Client) -> None:
 
 
 def test_a_wrong_password_opens_nothing(payment: Client) -> None:
-    assert kafka(payment, "enter", sasl_password="wrong") == "_AUTHENTICATION"
+    assert "_AUTHENTICATION" in kafka(payment, "enter", sasl_password="wrong")
 
 
 def test_without_tls_nobody_is_let_in(payment: Client) -> None:
@@ -117,7 +120,7 @@ def test_without_tls_nobody_is_let_in(payment: Client) -> None:
 
 def test_a_broker_that_nobody_vouches_for_is_not_believed(payment: Client) -> None:
     trusted = "/etc/ssl/certs/ca-certificates.crt"
-    assert kafka(payment, "enter", ssl_ca_location=trusted) in ("_SSL", "_FAIL", "_INVALID_ARG")
+    assert "_SSL" in kafka(payment, "enter", ssl_ca_location=trusted)
 
 
 SQL = """

@@ -52,7 +52,7 @@ def read_topics(kafka: str | Mapping[str, Any], prefix: str) -> list[Said]:
     consumer = Consumer(
         {
             **access,
-            "group.id": f"{prefix}audit-reads-and-joins-nothing",
+            "group.id": prefix + contract.AUDIT_GROUP,
             "enable.auto.commit": False,
             "enable.metrics.push": False,
             "auto.offset.reset": "earliest",
