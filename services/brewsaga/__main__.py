@@ -53,6 +53,10 @@ Url = Annotated[
 ]
 SagaId = Annotated[str, typer.Argument(metavar="ID", help="The saga's id.")]
 Shape = Annotated[Output, typer.Option("-o", "--output", help="How to print it.")]
+Prefix = Annotated[str, typer.Option(envvar="TOPIC_PREFIX", help="Before each topic.")]
+UrlFolder = Annotated[
+    str, typer.Option(help="Folder with a file a service that holds its DATABASE_URL.")
+]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
 
 
@@ -231,15 +235,55 @@ def audit(
     database: Annotated[
         list[str] | None, typer.Option(help="SERVICE=URL, as often as there are databases.")
     ] = None,
+    databases: UrlFolder = "",
     bootstrap: Annotated[str, typer.Option(help="Kafka's address.")] = "",
-    prefix: Annotated[
-        str, typer.Option(envvar="TOPIC_PREFIX", help="Before each topic.")
-    ] = "saga-",
+    prefix: Prefix = "saga-",
 ) -> None:
-    """Judge every promise from databases and topics alone; without options those of `make up`."""
-    from brewsaga.checks import audit as run
+    """Judge every promise from databases and topics alone; without options those of `make up`.
 
+    With --databases the KAFKA_… variables say how to get into Kafka.
+    """
+    from brewsaga.checks import audit as run
+    from brewsaga.checks import audit_in_cluster
+
+    if databases:
+        raise typer.Exit(audit_in_cluster(databases, prefix))
     raise typer.Exit(run(tuple(database or ()), bootstrap, prefix))
+
+
+@app.command()
+def migrate(
+    databases: UrlFolder,
+    admin_url_file: Annotated[
+        str,
+        typer.Option(envvar="POSTGRES_ADMIN_URL_FILE", help="File with the URL of the owner."),
+    ],
+    readers: Annotated[
+        str, typer.Option(help="Such a folder too: who may read all and write nothing.")
+    ] = "",
+    create: Annotated[
+        bool, typer.Option(help="Make databases and roles; else they are there.")
+    ] = True,
+    patience: Annotated[float, typer.Option(help="Seconds to wait for Postgres.")] = 300.0,
+) -> None:
+    """Bring databases, roles, rights and tables up to date, in a cluster; safe to repeat."""
+    from brewsaga.in_cluster import migrate as run
+
+    raise typer.Exit(
+        run(admin_url_file, databases, readers, create=create, patience_seconds=patience)
+    )
+
+
+@app.command("create-topics")
+def create_topics(
+    partitions: Annotated[int, typer.Option(min=1, max=1_000)] = 3,
+    replication: Annotated[int, typer.Option(min=0, max=9, help="0: the broker's default.")] = 0,
+    prefix: Prefix = "saga-",
+) -> None:
+    """Make every topic on the Kafka that the KAFKA_… variables name; safe to repeat."""
+    from brewsaga.in_cluster import make_topics
+
+    raise typer.Exit(make_topics(prefix, partitions, replication))
 
 
 @app.command()

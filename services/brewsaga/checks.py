@@ -5,12 +5,12 @@ Knows addresses, and nothing of how a service works.
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import httpx
 
-from brewsaga import backing
+from brewsaga import backing, in_cluster
 from brewsaga.audit import audit as judge_all
 from brewsaga.errors import CommandError, Exit
 from brewsaga.stack.config import StackError
@@ -28,8 +28,17 @@ def audit(databases: Sequence[str], bootstrap: str, prefix: str) -> Exit:
     else:
         found = backing.find()
         urls, address = dict(found.database_urls), bootstrap or found.bootstrap
+    return _judge(urls, address, prefix)
+
+
+def audit_in_cluster(databases: str, prefix: str) -> Exit:
+    """The same where addresses and passwords are files."""
+    return _judge(in_cluster.urls_in(databases), in_cluster.kafka_access(), prefix)
+
+
+def _judge(urls: Mapping[str, str], kafka: str | Mapping[str, object] | None, prefix: str) -> Exit:
     try:
-        report = asyncio.run(judge_all(urls, address, prefix))
+        report = asyncio.run(judge_all(urls, kafka, prefix))
     except (OSError, TimeoutError) as error:
         raise CommandError(f"cannot read everything: {error}", "brewsaga doctor") from error
     print("\n".join(report.text()))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from brewsaga import api_files, dashboards, forms, metrics_page
+from brewsaga import api_files, chart_files, dashboards, forms, metrics_page
 
 Texts = Mapping[str, str]
 """Names and texts of the files of one folder."""
@@ -16,6 +16,7 @@ FOLDERS: Final[Mapping[str, Callable[[], Texts]]] = {
     "docs/api": api_files.described,
     "docs": lambda: {"metrics.md": metrics_page.page()},
     "docs/cli": forms.described,
+    "helm/brewsaga": chart_files.described,
     "helm/brewsaga/files/dashboards": dashboards.described,
 }
 

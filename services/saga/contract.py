@@ -22,6 +22,11 @@ HOUSE_DRINK: Final = "espresso"
 fields).
 """
 
+AUDIT_GROUP: Final = "audit-reads-and-joins-nothing"
+"""The audit joins no group and stores no offset, but the client library asks for the coordinator of
+one: with the prefix before it, as all groups.
+"""
+
 SAGA_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 

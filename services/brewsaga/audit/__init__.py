@@ -8,6 +8,7 @@ it says.
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from brewsaga.audit import ends, messages, money, outbox, stock
 from brewsaga.audit.report import Line, Report, Violation
@@ -17,14 +18,18 @@ from brewsaga.audit.topics import Said, read_topics
 __all__ = ["Line", "Report", "Violation", "audit", "judge"]
 
 
-async def audit(database_urls: Mapping[str, str], bootstrap: str | None, prefix: str) -> Report:
+async def audit(
+    database_urls: Mapping[str, str], kafka: str | Mapping[str, Any] | None, prefix: str
+) -> Report:
     """Read the stores and topics that are given and judge them.
+
+    `kafka` is its address, or all that the client library must be told to get in.
 
     Databases come first: what they call acknowledged must then be found in the topics. Raises what
     asyncpg and confluent_kafka raise where an address does not answer.
     """
     stores = await load(database_urls)
-    said = await asyncio.to_thread(read_topics, bootstrap, prefix) if bootstrap else None
+    said = await asyncio.to_thread(read_topics, kafka, prefix) if kafka else None
     return judge(stores, said, prefix)
 
 

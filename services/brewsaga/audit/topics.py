@@ -5,7 +5,7 @@ No consumer group is joined and nothing is committed, so reading disturbs no one
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,12 +43,16 @@ class Said:
         return str(getattr(self.message, field, ""))
 
 
-def read_topics(bootstrap: str, prefix: str) -> list[Said]:
-    """Everything that now lies in the topics. Raises KafkaException or TimeoutError."""
+def read_topics(kafka: str | Mapping[str, Any], prefix: str) -> list[Said]:
+    """Everything that now lies in the topics. Raises KafkaException or TimeoutError.
+
+    `kafka` is its address, or all that the client library must be told to get in.
+    """
+    access = {"bootstrap.servers": kafka} if isinstance(kafka, str) else kafka
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"{prefix}audit-reads-and-joins-nothing",
+            **access,
+            "group.id": prefix + contract.AUDIT_GROUP,
             "enable.auto.commit": False,
             "enable.metrics.push": False,
             "auto.offset.reset": "earliest",

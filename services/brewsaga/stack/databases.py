@@ -8,7 +8,7 @@ tables there are is the files' business.
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -35,10 +35,48 @@ class MigrationFile:
     text: str
 
 
+@dataclass(frozen=True)
+class Login:
+    """One role, its password, and the one database it may connect to."""
+
+    database: str
+    role: str
+    password: str
+
+    @classmethod
+    def of(cls, url: str) -> "Login":
+        """Whom a DATABASE_URL logs in, and where."""
+        parts = urlsplit(url)
+        names = (parts.path.removeprefix("/"), parts.username or "", parts.password or "")
+        return cls(*(unquote(name) for name in names))
+
+
 def ensure_databases(admin_url: str, prefix: str, services: Sequence[str]) -> dict[str, str]:
     """Make what is missing and return DATABASE_URL by service; safe to run twice and at once."""
+    key = _password_key(admin_url)
+    logins = {}
+    for service in services:
+        name = f"{prefix}{service}"
+        logins[service] = Login(
+            name, name, hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
+        )
+    ensure_logins(admin_url, list(logins.values()))
+    return {
+        service: for_database(admin_url, login.database, login.role, login.password)
+        for service, login in logins.items()
+    }
+
+
+def ensure_logins(
+    admin_url: str, logins: Sequence[Login], readers: Sequence[Login] = (), *, create: bool = True
+) -> None:
+    """Databases and roles that are missing, and what each role may; safe to run twice and at once.
+
+    `readers` may read every table of their databases and write none. Without `create` the roles and
+    databases are there already, the databases owned by whom `admin_url` names.
+    """
     try:
-        return run_blocking(_ensure_databases(admin_url, prefix, services))
+        run_blocking(_ensure_logins(admin_url, logins, readers, create=create))
     except asyncpg.InsufficientPrivilegeError as error:
         raise StackError(
             f"cannot make databases and roles ({error.args[0]}): name a user who may, such as"
@@ -47,38 +85,25 @@ def ensure_databases(admin_url: str, prefix: str, services: Sequence[str]) -> di
 
 
 def migrate(admin_url: str, prefix: str, db_folder: Path, services: Sequence[str]) -> list[str]:
+    """`migrate_logins` where database and role are named by prefix and service."""
+    names = {service: f"{prefix}{service}" for service in services}
+    return migrate_logins(
+        admin_url, {service: Login(name, name, "") for service, name in names.items()}, db_folder
+    )
+
+
+def migrate_logins(admin_url: str, logins: Mapping[str, Login], db_folder: Path) -> list[str]:
     """Apply db/every/*.sql, then db/<service>/*.sql, and return what was applied.
 
     Each file is applied once and in one transaction, also when two processes try. A file that
     was changed after it was applied is an error that names it.
     """
-    return run_blocking(_migrate(admin_url, prefix, db_folder, services))
+    return run_blocking(_migrate(admin_url, logins, db_folder))
 
 
 def drop_databases(admin_url: str, prefix: str, services: Sequence[str]) -> None:
     """Remove the databases and roles of this prefix, ending their sessions."""
     run_blocking(_drop_databases(admin_url, prefix, services))
-
-
-async def _ensure_databases(admin_url: str, prefix: str, services: Sequence[str]) -> dict[str, str]:
-    urls = {}
-    key = _password_key(admin_url)
-    admin = await asyncpg.connect(admin_url)
-    try:
-        await admin.execute("SELECT pg_advisory_lock($1)", ROLES_LOCK)
-        for service in services:
-            name = f"{prefix}{service}"
-            password = hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
-            await _ensure_role(admin, name, password)
-            await _ensure_database(admin, name)
-            urls[service] = for_database(admin_url, name, user=name, password=password)
-    finally:
-        await admin.close()  # which gives the lock back
-    for service in services:
-        await _ensure_schema_usage(
-            for_database(admin_url, f"{prefix}{service}"), f"{prefix}{service}"
-        )
-    return urls
 
 
 def _password_key(admin_url: str) -> bytes:
@@ -89,6 +114,32 @@ def _password_key(admin_url: str) -> bytes:
             " postgresql://user:password@host:port/postgres"
         )
     return hashlib.scrypt(password.encode(), salt=b"brewsaga-roles", n=2**14, r=8, p=1, dklen=32)
+
+
+async def _ensure_logins(
+    admin_url: str, logins: Sequence[Login], readers: Sequence[Login], *, create: bool
+) -> None:
+    admin = await asyncpg.connect(admin_url)
+    try:
+        await admin.execute("SELECT pg_advisory_lock($1)", ROLES_LOCK)
+        if create:
+            for role, password in dict.fromkeys((one.role, one.password) for one in logins):
+                await _ensure_role(admin, role, password)
+            for role, password in dict.fromkeys((one.role, one.password) for one in readers):
+                await _ensure_role(admin, role, password)
+                await _execute_quoted(admin, "GRANT pg_read_all_data TO %I", role)
+            for login in logins:
+                await _ensure_database(admin, login.database)
+        for login in logins:
+            await _execute_quoted(admin, "REVOKE ALL ON DATABASE %I FROM PUBLIC", login.database)
+        for login in (*logins, *readers):
+            await _execute_quoted(
+                admin, "GRANT CONNECT ON DATABASE %I TO %I", login.database, login.role
+            )
+    finally:
+        await admin.close()  # which gives the lock back
+    for login in logins:
+        await _ensure_schema_usage(for_database(admin_url, login.database), login.role)
 
 
 async def _ensure_role(admin: asyncpg.Connection, name: str, password: str) -> None:
@@ -107,8 +158,6 @@ async def _ensure_role(admin: asyncpg.Connection, name: str, password: str) -> N
 async def _ensure_database(admin: asyncpg.Connection, name: str) -> None:
     if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
         await _execute_quoted(admin, "CREATE DATABASE %I", name)
-    await _execute_quoted(admin, "REVOKE ALL ON DATABASE %I FROM PUBLIC", name)
-    await _execute_quoted(admin, "GRANT CONNECT ON DATABASE %I TO %I", name, name)
 
 
 async def _ensure_schema_usage(url: str, role: str) -> None:
@@ -129,20 +178,29 @@ async def _execute_quoted(connection: asyncpg.Connection, template: str, *values
     await connection.execute(statement)
 
 
-async def _migrate(
-    admin_url: str, prefix: str, db_folder: Path, services: Sequence[str]
-) -> list[str]:
+async def _migrate(admin_url: str, logins: Mapping[str, Login], db_folder: Path) -> list[str]:
     applied = []
-    for service in services:
-        name, files = f"{prefix}{service}", _files(db_folder, service)
-        connection = await asyncpg.connect(for_database(admin_url, name))
+    for service, login in logins.items():
+        files = _files(db_folder, service)
+        connection = await asyncpg.connect(for_database(admin_url, login.database))
         try:
             await connection.execute("SELECT pg_advisory_lock($1)", MIGRATIONS_LOCK)
-            new = [file for file in files if await _apply(connection, file, name)]
+            await _ensure_register(connection, login.role)
+            new = [file for file in files if await _apply(connection, file, login.role)]
             applied += [f"{service}: {file.name}" for file in new]
         finally:
             await connection.close()
     return applied
+
+
+async def _ensure_register(connection: asyncpg.Connection, role: str) -> None:
+    """What was applied stands in a table, which the service may read: it waits for its schema."""
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations ("
+        " name text PRIMARY KEY, sha256 text NOT NULL,"
+        " applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    await _execute_quoted(connection, "GRANT SELECT ON schema_migrations TO %I", role)
 
 
 def _files(db_folder: Path, service: str) -> list[MigrationFile]:
@@ -158,11 +216,6 @@ def _files(db_folder: Path, service: str) -> list[MigrationFile]:
 
 async def _apply(connection: asyncpg.Connection, file: MigrationFile, role: str) -> bool:
     """Apply one file if it was not applied before; whether it was applied now."""
-    await connection.execute(
-        "CREATE TABLE IF NOT EXISTS schema_migrations ("
-        " name text PRIMARY KEY, sha256 text NOT NULL,"
-        " applied_at timestamptz NOT NULL DEFAULT now())"
-    )
     checksum = hashlib.sha256(file.text.encode()).hexdigest()
     known = await connection.fetchval(
         "SELECT sha256 FROM schema_migrations WHERE name = $1", file.name

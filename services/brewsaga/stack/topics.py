@@ -4,7 +4,7 @@ Names come in as arguments; which there are is the contract's business.
 """
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -28,10 +28,14 @@ ABSENT = {
 EMBEDDED_CLUSTER = "mockCluster"  # how the broker inside librdkafka names its cluster
 
 
-def _admin(bootstrap: str) -> AdminClient:
+Kafka = str | Mapping[str, object]
+"""Its address, or all that the client library must be told to get in."""
+
+
+def _admin(kafka: Kafka) -> AdminClient:
     """A client that says nothing by itself: its caller reports what fails."""
     settings: dict[str, Any] = {
-        "bootstrap.servers": bootstrap,
+        **({"bootstrap.servers": kafka} if isinstance(kafka, str) else kafka),
         "log_level": 0,
         "error_cb": lambda _error: None,
         "reconnect.backoff.max.ms": 200,
@@ -55,7 +59,7 @@ def is_embedded(bootstrap: str) -> bool:
 
 
 def ensure_topics(
-    bootstrap: str,
+    kafka: Kafka,
     names: Iterable[str],
     partitions: int = DEFAULT_PARTITIONS,
     replication: int | None = None,
@@ -65,7 +69,7 @@ def ensure_topics(
     (That one has as many partitions as it likes.) A topic that exists with another number of
     partitions is an error that names it: a saga would be handled by two processes at once.
     """
-    admin = _admin(bootstrap)
+    admin = _admin(kafka)
     known = _metadata(admin)
     wanted = sorted(set(names))
     if _is_embedded(known):

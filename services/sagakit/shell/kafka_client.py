@@ -16,6 +16,7 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sagakit.shell.crash_points import Point, reached
+from sagakit.shell.kafka_access import access_config
 from sagakit.shell.outbox import clean
 from sagakit.shell.ports import Record
 from sagakit.shell.settings import KitSettings
@@ -56,8 +57,7 @@ def common_config(settings: KitSettings) -> dict[str, object]:
 
     Come back at once after an outage, and speak through our own log alone.
     """
-    return {
-        "bootstrap.servers": settings.kafka_bootstrap_servers,
+    return access_config(settings) | {
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 200,
         "socket.connection.setup.timeout.ms": 2_000,
@@ -171,7 +171,7 @@ class ConsumerThread:
         """The loop takes a batch: the semaphore was acquired and nothing handed over yet."""
         self._blocked_since: float | None = None
         self._committed_at = 0.0
-        self._subscribed_at = 0.0
+        self._quiet_since = 0.0
         self._complaints = Complaints()
         self.polled_at = time.monotonic()
         self._joined = False
@@ -228,7 +228,7 @@ class ConsumerThread:
             on_revoke=self._revoke,
             on_lost=self._lose,
         )
-        self._subscribed_at = time.monotonic()
+        self._quiet_since = time.monotonic()
         try:
             while not self._stopping.is_set():
                 self._turn(consumer)
@@ -254,7 +254,7 @@ class ConsumerThread:
         if not batch.records:
             message = consumer.poll(POLL_SECONDS)
             if message is None:
-                self._joined = self._joined or now - self._subscribed_at > JOINED_AFTER_SECONDS
+                self._joined = self._joined or now - self._quiet_since > JOINED_AFTER_SECONDS
                 return
             self._take(message)
             if not batch.records:
@@ -383,4 +383,5 @@ class ConsumerThread:
             # joins.
             self._broken = True
         if error.code() != KafkaError._PARTITION_EOF:
+            self._quiet_since = time.monotonic()
             self._complaints.say(str(error))

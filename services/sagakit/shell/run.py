@@ -32,6 +32,7 @@ from sagakit.shell.gauges import Collector, GaugeSource
 from sagakit.shell.health import HealthServer
 from sagakit.shell.loop import Worker
 from sagakit.shell.metrics import NAMESPACE, Declaration, Metrics, known_of_loop
+from sagakit.shell.opening import StoppedEarly, open_pool, unless
 from sagakit.shell.ports import Due, Handler
 from sagakit.shell.pruning import Prunable, Pruner
 from sagakit.shell.publisher import Publisher
@@ -106,7 +107,8 @@ def serve(kind: type[Settings], describe: Callable[[Settings], ServiceSpec]) -> 
         logs.configure(spec.service, spec.settings.log_format, spec.settings.log_level)
         gc.freeze()
         gc.set_threshold(GARBAGE_THRESHOLD)
-        uvloop.run(run_service(spec))
+        with contextlib.suppress(StoppedEarly):
+            uvloop.run(run_service(spec))
     except Misconfigured as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(WRONG_SETTING)
@@ -116,16 +118,18 @@ def serve(kind: type[Settings], describe: Callable[[Settings], ServiceSpec]) -> 
 
 
 @asynccontextmanager
-async def open_runtime(spec: ServiceSpec) -> AsyncIterator[Runtime]:
-    """Pool and producer without a consumer; what is published is flushed at the end."""
+async def open_runtime(
+    spec: ServiceSpec, stop: asyncio.Event | None = None
+) -> AsyncIterator[Runtime]:
+    """Pool and producer without a consumer; what is published is flushed at the end.
+
+    Waits for the database, and for its schema where one is asked for. Raises StoppedEarly where
+    `stop` is set meanwhile: the first process of a container hears only signals that it asks for.
+    """
     settings = spec.settings
     crash_points.arm(settings.crash_at)
     log.info("started with %s", told(settings), extra={"fields": {"settings": masked(settings)}})
-    pool = await database.create_pool(
-        settings.database_url,
-        name=spec.service,
-        connections_max=settings.database_connections_max,
-    )
+    pool = await unless(stop, open_pool(spec.service, settings))
     switchboard = Switchboard()
     metrics, labels = Metrics(spec.metrics), (spec.service,)
     publisher = Publisher(
@@ -159,7 +163,7 @@ async def run_service(
     """
     token = read_token(spec.settings.api_token_file)
     stop = stop or _stop_on_signals()
-    async with open_runtime(spec) as runtime:
+    async with open_runtime(spec, stop) as runtime:
         parts = spec.build(runtime)
         running = Running(runtime, parts, _workers(runtime, parts))
         _begin_metrics(running)
@@ -183,11 +187,8 @@ async def run_service(
 def _begin_metrics(running: Running) -> None:
     """What this process can count starts at 0, and it says what it is."""
     service, metrics = running.runtime.service, running.runtime.metrics
-    try:
-        built = version(NAMESPACE)
-    except PackageNotFoundError:
-        built = "unknown"
-    metrics.observe("build_info", (service, built, ""), 1.0)
+    settings = running.runtime.settings
+    metrics.observe("build_info", (service, _built(settings), settings.build_revision), 1.0)
     metrics.begin(
         {name: [(service,)] for name in ("outbox_published_total", "outbox_delay_seconds")}
     )
@@ -195,6 +196,14 @@ def _begin_metrics(running: Running) -> None:
         metrics.begin(known_of_loop(service, handler.mode, handler.topics))
     if running.parts.gauges:
         metrics.begin({"store_collect_errors_total": [(service,)]})
+
+
+def _built(settings: KitSettings) -> str:
+    """An image says its version in its environment; elsewhere the installed package knows it."""
+    try:
+        return settings.build_version or version(NAMESPACE)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -9,10 +9,13 @@ nothing.
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings
 
 from sagakit.shell import crash_points
+from sagakit.shell.kafka_access import KafkaAccess, Misconfigured, read_secret
+
+__all__ = ["KitSettings", "Misconfigured", "Settings", "masked", "read", "told"]
 
 MASK = "***"
 
@@ -31,25 +34,12 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class Misconfigured(Exception):  # noqa: N818 - what happened, as in `Refused` and `Conflict`
-    """What was told from outside cannot be served; the text says what to set."""
-
-
-class KitSettings(BaseSettings):
+class KitSettings(KafkaAccess):
     """The settings that the loop itself knows.
 
     Each is read from the environment variable of the same name.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
-    kafka_bootstrap_servers: str = Field(
-        default="127.0.0.1:9092",
-        validation_alias=AliasChoices(
-            "kafka_bootstrap_servers", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BOOTSTRAP"
-        ),
-    )
-    """Where Kafka is. `KAFKA_BOOTSTRAP` is the older name of the same."""
     kafka_group_protocol: Literal["consumer", "classic"] = "consumer"
     """`consumer` needs Kafka 4; `classic` serves older brokers and the broker inside the client
     library."""
@@ -68,6 +58,11 @@ class KitSettings(BaseSettings):
 
     database_url: str = ""
     """The service's own database, with its own role."""
+    database_url_file: str | None = None
+    """A file that holds it, where a cluster keeps it secret; goes before `database_url`."""
+    schema_folder: str | None = None
+    """Folder of the schema's files that this program knows: the service waits until all of them are
+    applied. None: it takes the database as it is."""
     database_connections_max: int = Field(default=12, ge=2, le=100)
     """Size of the pool: one a consumer for the loop, the rest for the API, the sweeper and the
     runner of re-says."""
@@ -109,11 +104,24 @@ class KitSettings(BaseSettings):
     """Where this process kills itself, as `POINT[@WHO][#TIME]` of `crash_points`: tests only."""
     print_said: bool = False
     """Print a line on stdout for each message that is said: for terminals that people watch."""
+    build_version: str = ""
+    """The version of what runs, as its image says; empty: that of the installed package."""
+    build_revision: str = ""
+    """The revision of the source it was built from, as its image says."""
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     api_token_file: str | None = None
     """File with the token that changing requests must carry; None: none is asked for. Read once, at
     the start; the text itself is never a setting, so that it is printed nowhere."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_database_url(cls, given: object) -> object:
+        """Where a file holds it, it is read here, once."""
+        if not isinstance(given, dict) or not given.get("database_url_file"):
+            return given
+        url = read_secret("DATABASE_URL_FILE", given["database_url_file"])
+        return {**given, "database_url": url}
 
     @field_validator("mode", mode="before")
     @classmethod
@@ -170,7 +178,7 @@ class KitSettings(BaseSettings):
         return ("choreo", "orch") if self.mode == "both" else (self.mode,)
 
 
-Settings = TypeVar("Settings", bound=KitSettings)
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def read(kind: type[Settings]) -> Settings:
@@ -181,12 +189,13 @@ def read(kind: type[Settings]) -> Settings:
     try:
         return kind()
     except ValidationError as error:
-        found = (f"{_variable(one['loc'])}: {_said(one['msg'])}" for one in error.errors())
+        found = (_variable(one["loc"]) + _said(one["msg"]) for one in error.errors())
         raise Misconfigured("; ".join(found)) from error
 
 
 def _variable(place: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in place).upper()
+    """What it is about, where a check is not about several at once and names them itself."""
+    return f"{'.'.join(str(part) for part in place).upper()}: " if place else ""
 
 
 def _said(message: str) -> str:

@@ -1,0 +1,38 @@
+"""The chart as helm renders it, for each file of values that is kept in it."""
+
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm" / "brewsaga"
+VALUES = (*sorted(CHART.glob("values*.yaml")), *sorted((CHART / "ci").glob("*-values.yaml")))
+RANDOM = re.compile(r"\b(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32}\b")
+"""A word made by chance: another one at each rendering."""
+DASHBOARD = re.compile(r"^(  brewsaga-\w+\.json: ).*$", re.MULTILINE)
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["helm", *arguments], capture_output=True, text=True, check=False)
+
+
+@cache
+def text(values: Path) -> str:
+    """What `helm template` says, with its random words told alike, and dashboards left out."""
+    done = helm("template", "brewsaga", str(CHART), "--namespace", "brewsaga", "-f", str(values))
+    assert done.returncode == 0, done.stderr
+    return DASHBOARD.sub(r'\1"{}"', RANDOM.sub("RANDOM", done.stdout))
+
+
+@cache
+def resources(values: Path) -> tuple[dict[str, Any], ...]:
+    return tuple(one for one in yaml.safe_load_all(text(values)) if one)
+
+
+def of_kind(values: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """Resources of a kind by name."""
+    return {one["metadata"]["name"]: one for one in resources(values) if one["kind"] == kind}
