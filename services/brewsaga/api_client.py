@@ -126,7 +126,7 @@ class OrderApi(Api):
 
     async def overview(self) -> Json:
         """Where the orders of both modes are, and how the youngest have ended."""
-        return await self._call("GET", "/", headers={"Accept": "application/json"})
+        return await self.call("GET", "/", headers={"Accept": "application/json"})
 
     async def page(self, **query: str | int | None) -> tuple[list[Json], str | None]:
         """One page of sagas and the cursor of the next one, None at the end."""

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from brewsaga.errors import CommandError, Exit
+from brewsaga.options import Token, run_command
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Or filters, or --all.")]
 ModeFilter = Annotated[str, typer.Option("-m", "--mode", help="choreo or orch.")]
@@ -25,7 +26,6 @@ Everything = Annotated[bool, typer.Option("--all", help="All there is.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what it would do; change nothing.")]
 Who = Annotated[str, typer.Option("--who", envvar="BREWSAGA_WHO", help="Kept in the trail.")]
 Why = Annotated[str, typer.Option("--why", help="Kept in the trail; needed unless --dry-run.")]
-TokenFile = Annotated[str, typer.Option(envvar="API_TOKEN_FILE", help="File with the API's token.")]
 Output = Annotated[str, typer.Option("-o", "--output", help="table or json.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="Rows of a service at most.")]
 
@@ -54,7 +54,7 @@ def _verb(name: str) -> Callable[..., None]:
         who: Who = "",
         why: Why = "",
         service: Service = None,
-        token_file: TokenFile = "",
+        token_file: Token = "",
         output: Output = "table",
     ) -> None:
         filters = {"mode": mode, "step": step, "reason": reason, "since": since}
@@ -73,7 +73,7 @@ def parked(
     """List undos that wait for a person; exit code 4 while there are any."""
     from brewsaga.repair_commands import parked as run
 
-    _run(run(state, saga, limit, output))
+    run_command(run(state, saga, limit, output))
 
 
 def dead_letters(
@@ -82,7 +82,7 @@ def dead_letters(
     """List messages that were put aside; exit code 4 while there are any."""
     from brewsaga.repair_commands import dead_letters as run
 
-    _run(run(topic, reason, limit, output))
+    run_command(run(topic, reason, limit, output))
 
 
 def repairs(
@@ -94,7 +94,7 @@ def repairs(
     """List what people repaired: who, why, before and after; the latest first."""
     from brewsaga.repair_commands import trail as run
 
-    _run(run(saga, repair, limit, output))
+    run_command(run(saga, repair, limit, output))
 
 
 def add_to(app: typer.Typer) -> None:
@@ -140,12 +140,4 @@ def _repair(
         tuple(services or ()),
         output == "json",
     )
-    _run(run(asked, token_file))
-
-
-def _run(command: object) -> None:
-    import asyncio
-    from collections.abc import Coroutine
-    from typing import cast
-
-    raise typer.Exit(asyncio.run(cast(Coroutine[object, object, Exit], command)))
+    run_command(run(asked, token_file))

@@ -3,9 +3,8 @@ and builds the parts.
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -86,30 +85,16 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
         print_line=_print_line if settings.print_timeline else None,
     )
 
-    async def follow(_runtime: Any) -> None:
-        await follower.run()
-
-    async def let_watch(_runtime: Any) -> None:
-        await doors.live.run()
-
-    async def pace(_runtime: Any) -> None:
-        await batches.run()
-
-    async def sing(_runtime: Any) -> None:
-        await Canary(runtime, placing, limits.modes, settings.canary_every_seconds).run(count)
-
     owing = {"payment": settings.payment_url, "inventory": settings.inventory_url}
-    parked = ParkedOrders(runtime.pool, http, owing)
-
-    async def look_for_parked(_runtime: Any) -> None:
-        await parked.run()
-
-    background = [pace, let_watch, *([follow] if Mode.ORCH in limits.modes else [])]
+    background = [in_background(batches.run), in_background(doors.live.run)]
+    if Mode.ORCH in limits.modes:
+        background.append(in_background(follower.run))
     if Mode.CHOREO in limits.modes:
-        background.append(look_for_parked)
+        background.append(in_background(ParkedOrders(runtime.pool, http, owing).run))
     if settings.canary_every_seconds:
         runtime.metrics.begin({metrics.CANARY_LAST_END: never(limits.modes)})
-        background.append(sing)
+        canary = Canary(runtime, placing, limits.modes, settings.canary_every_seconds)
+        background.append(in_background(partial(canary.run, count)))
     remedies: dict[Verb, Remedy] = {
         Verb.REDRIVE: Redrive([timeline], runtime.metrics),
         Verb.CANCEL: Cancel(limits),
@@ -132,6 +117,15 @@ def _build(settings: OrderSettings, runtime: Runtime) -> Parts:
         gauges=[InFlight(), audit],
         prunables=[EndedOrders()],
     )
+
+
+def in_background(run: Callable[[], Awaitable[None]]) -> Callable[[Runtime], Awaitable[None]]:
+    """What works beside the handlers until it is cancelled, as the kit starts it."""
+
+    async def start(_runtime: Runtime) -> None:
+        await run()
+
+    return start
 
 
 class InFlight:
