@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from sagakit.shell import problems
 from sagakit.shell.api_token import SETTING, TokenGate, changes
 from sagakit.shell.problems import MEDIA_TYPE, Problem
+from sagakit.shell.site_gate import SiteGate
 
 API_VERSION: Final = "1"
 _SCHEMAS: Final = "#/components/schemas/"
@@ -23,6 +24,7 @@ _NEVER_SENT: Final = ("HTTPValidationError", "ValidationError")
 _ERRORS: Final = {
     "400": "The body cannot be read",
     "401": f"A token is needed: where {SETTING} is set, and for what changes something",
+    "403": "A page of another site asked for a change",
     "404": "Not found",
     "409": "Contradicts what is there, which is never changed by it",
     "413": "The body is too large",
@@ -38,6 +40,7 @@ def create_api(title: str, token: SecretStr | None, *, reads: Collection[str] = 
     """An app without routes. `reads` are the paths whose POST is a question and changes nothing."""
     app = FastAPI(title=title, version=API_VERSION, docs_url=None, redoc_url=None)
     problems.install(app)
+    app.add_middleware(SiteGate, reads=reads)
     if token is not None:
         app.add_middleware(TokenGate, token=token, reads=reads)
 
@@ -81,7 +84,7 @@ def _declare_errors(operation: dict[str, Any], *, may_need_token: bool) -> None:
     if "requestBody" in operation:
         statuses |= {"400", "413"}
     if may_need_token:
-        statuses.add("401")
+        statuses |= {"401", "403"}
     for status in statuses:
         answers[status] = {
             "description": _ERRORS[status],

@@ -56,6 +56,28 @@ def is_problem(answer: httpx.Response, status: int) -> bool:
     return (answer.status_code, form) == (status, "application/problem+json")
 
 
+@pytest.mark.parametrize("token", [None, SECRET])
+@pytest.mark.parametrize(
+    ("site", "let_pass"),
+    [
+        (None, True),
+        ("same-origin", True),
+        ("none", True),
+        ("same-site", False),
+        ("cross-site", False),
+    ],
+)
+async def test_a_page_of_another_site_changes_nothing(
+    token: str | None, site: str | None, *, let_pass: bool
+) -> None:
+    headers = bearer(SECRET) | ({} if site is None else {"Sec-Fetch-Site": site})
+    async with declared.client(build(token)) as client:
+        changed = await client.post("/thing", json={}, headers=headers)
+        assert changed.status_code == 200 if let_pass else is_problem(changed, 403)
+        assert (await client.get("/thing", headers=headers)).status_code == 200
+        assert (await client.post("/question", json={}, headers=headers)).status_code == 200
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize(
     "headers",
