@@ -25,10 +25,11 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @cache
 def text(values: Path) -> str:
-    """What `helm template` says, with its random words told alike, without dashboards and alerts."""
+    """What `helm template` says, random words told alike, without dashboards and alerts."""
     done = helm("template", "brewsaga", str(CHART), "--namespace", "brewsaga", "-f", str(values))
     assert done.returncode == 0, done.stderr
-    return ALERTS.sub(r"\1 {}\n", DASHBOARD.sub(r'\1"{}"', RANDOM.sub("RANDOM", done.stdout)))
+    told = DASHBOARD.sub(r'\1"{}"', RANDOM.sub("RANDOM", done.stdout))
+    return ALERTS.sub(r"\1 {}\n", told)
 
 
 @cache
