@@ -14,6 +14,9 @@ VALUES = (*sorted(CHART.glob("values*.yaml")), *sorted((CHART / "ci").glob("*-va
 RANDOM = re.compile(r"\b(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32}\b")
 """A word made by chance: another one at each rendering."""
 DASHBOARD = re.compile(r"^(  brewsaga-\w+\.json: ).*$", re.MULTILINE)
+ALERTS = re.compile(
+    r"(?<=^kind: PrometheusRule\n)(.*?^spec:).*?(?=^---$|\Z)", re.MULTILINE | re.DOTALL
+)
 
 
 def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -22,10 +25,11 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @cache
 def text(values: Path) -> str:
-    """What `helm template` says, with its random words told alike, and dashboards left out."""
+    """What `helm template` says, random words told alike, without dashboards and alerts."""
     done = helm("template", "brewsaga", str(CHART), "--namespace", "brewsaga", "-f", str(values))
     assert done.returncode == 0, done.stderr
-    return DASHBOARD.sub(r'\1"{}"', RANDOM.sub("RANDOM", done.stdout))
+    told = DASHBOARD.sub(r'\1"{}"', RANDOM.sub("RANDOM", done.stdout))
+    return ALERTS.sub(r"\1 {}\n", told)
 
 
 @cache

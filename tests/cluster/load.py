@@ -64,7 +64,7 @@ class Load:
     def wait_ends(self, timeout_seconds: float) -> dict[str, int]:
         """Until every order of every batch is placed and has ended; the outcomes."""
         ours = "batch_id IN ({})".format(", ".join(f"'{name}'" for name in self.batches))
-        missing = f"SELECT coalesce(sum(orders - placed), 0) FROM batches WHERE {ours}"  # noqa: S608
+        missing = f"SELECT coalesce(sum(greatest(orders - placed, 0)), 0) FROM batches WHERE {ours}"  # noqa: S608
         began = time.monotonic()
 
         def done() -> bool:
