@@ -202,11 +202,12 @@ e2e-long: $(READY) ## The same, and what takes longer
 
 # ---------------------------------------------------------------- what is generated
 
-generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, metrics page, dashboards, schemas
+generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, metrics page, dashboards, schemas, CRDs
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=services --pyi_out=services proto/saga/v1/saga.proto
 	$(BREWSAGA) graphs --write README.md
 	PYTHONPATH=tests $(PYTHON) -m matrix.page
 	$(BREWSAGA) generate
+	$(PYTHON) -m brewsaga_operator.crd helm/brewsaga/templates/crds
 
 pictures: $(READY) ## Take the README's pictures of the web page, in both themes (needs Chromium)
 	PYTHONPATH=tests $(PYTHON) -m e2e.pictures docs/pictures
@@ -215,6 +216,7 @@ verify: $(READY) ## Compare what is generated with what is committed
 	@$(BREWSAGA) graphs --write README.md --check
 	@PYTHONPATH=tests $(PYTHON) -m matrix.page --check
 	@$(BREWSAGA) generate --check
+	@$(PYTHON) -m brewsaga_operator.crd helm/brewsaga/templates/crds --check
 	@$(PROVING) -m mutants --check
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \

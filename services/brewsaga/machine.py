@@ -23,6 +23,8 @@ from brewsaga.stack.state import read_state
 from saga import contract
 
 LOG_FOLDER: Final = "logs"
+PASSED_ON: Final = ("API_TOKEN_FILE", "CHAOS_ENABLED")
+"""What a terminal's environment says to every service that `up` starts."""
 
 
 def tell(text: str) -> None:
@@ -74,8 +76,7 @@ def _serve(bootstrap: str, admin_url: str, mode: str) -> Exit:
     prefix = backing.topic_prefix()
     ready = backing.prepare(bootstrap, admin_url, prefix)
     extra = {"MODE": mode, "TOPIC_PREFIX": prefix}
-    if token_file := os.environ.get("API_TOKEN_FILE"):
-        extra["API_TOKEN_FILE"] = token_file
+    extra |= {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
     try:
         asyncio.run(_serve_until_stopped(ready, extra))
     except KeyboardInterrupt:

@@ -170,6 +170,9 @@ BUSINESS: Final = (
 )
 EVERY: Final = (*LOOP, *BUSINESS)
 
+RECONCILED: Final = ("written", "unchanged", "failed")
+"""What the operator's look at an object came to."""
+
 # ---------------------------------------------------------------- who exports what
 
 
@@ -215,6 +218,11 @@ EXPORTED: Final[Mapping[str, Mapping[str, tuple[LabelSet, ...]]]] = {
         ),
         TRANSITIONS: (),
         COMPENSATIONS: _sets([ORCHESTRATION], STEP_NAMES, REASONS),
+    },
+    "operator": {
+        CHAOS_ACTIVE: (),
+        CHAOS_FINISHED: (),
+        OPERATOR_RECONCILES: _sets(RECONCILED),
     },
     "payment": {
         **_audited("payment"),

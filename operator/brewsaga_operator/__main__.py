@@ -1,0 +1,105 @@
+"""Runs the operator: reads the settings, builds the parts, and lets kopf watch until SIGTERM."""
+
+import asyncio
+import logging
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import kopf
+from pydantic import ValidationError
+
+from brewsaga_operator import handlers, names
+from brewsaga_operator.cluster import Cluster, log_in, open_cluster
+from brewsaga_operator.crash import Crash
+from brewsaga_operator.handlers import kopf_settings
+from brewsaga_operator.order_api import OrderApi
+from brewsaga_operator.sagas import Sagas
+from brewsaga_operator.settings import OperatorSettings
+from brewsaga_operator.telling import Telling
+from brewsaga_operator.watches import Generations, Watches
+from sagakit.shell import logs
+from sagakit.shell.api_token import TokenFileError, read_token
+from sagakit.shell.health import HealthServer
+
+WRONG_SETTING = 2
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: OperatorSettings) -> None:
+    """Until kopf ends, which it does on SIGTERM and SIGINT."""
+    token = read_token(settings.api_token_file)
+    reaching = kopf_settings()
+    async with AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(open_cluster(log_in(reaching)))
+        # Proxies of the environment are not for the services of this project.
+        http = httpx.AsyncClient(base_url=settings.order_url, timeout=5.0, trust_env=False)
+        orders = OrderApi(await stack.enter_async_context(http), token)
+        telling = Telling()
+        sagas = Sagas(cluster, orders, telling, Crash(settings.crash_at))
+        watches = [Watches(_listing(cluster, settings, names.SAGAS), sagas.generations)]
+        health = await _serve_health(settings, telling, watches)
+        stack.callback(health.close)
+        working = [sagas.run(), *(one.run() for one in watches)]
+        tasks = [asyncio.create_task(one) for one in working]
+        watching = asyncio.create_task(_watch(settings, reaching, sagas))
+        done, _ = await asyncio.wait([watching, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        watching.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(watching, *tasks, return_exceptions=True)
+        for task in done:
+            task.result()
+
+
+async def _watch(settings: OperatorSettings, reaching: kopf.OperatorSettings, sagas: Sagas) -> None:
+    await kopf.operator(
+        registry=handlers.registry_of(sagas),
+        settings=reaching,
+        standalone=True,
+        clusterwide=not settings.watch_namespaces,
+        namespaces=settings.watch_namespaces,
+    )
+
+
+def _listing(cluster: Cluster, settings: OperatorSettings, plural: str) -> Any:
+    async def listed() -> Generations:
+        places = [f"/namespaces/{one}" for one in settings.watch_namespaces] or [""]
+        found: dict[str, int] = {}
+        for place in places:
+            path = f"/apis/{names.API_VERSION}{place}/{plural}"
+            for body in await cluster.list(path):
+                found[body["metadata"]["uid"]] = body["metadata"]["generation"]
+        return found
+
+    return listed
+
+
+async def _serve_health(
+    settings: OperatorSettings, telling: Telling, watches: list[Watches]
+) -> asyncio.Server:
+    async def live() -> dict[str, bool]:
+        return {"loop": True, "watches": all(one.alive for one in watches)}
+
+    server = HealthServer(telling.registry, live, live, live)
+    started = await server.start(settings.http_host, settings.metrics_port)
+    log.info("health and metrics on port %d", server.port)
+    return started
+
+
+def main() -> None:
+    """Serve until SIGTERM; a wrong setting ends it in one line."""
+    try:
+        settings = OperatorSettings()
+        logs.configure("operator", settings.log_format, settings.log_level)
+        logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line for each event heard
+        asyncio.run(run(settings))
+    except (ValidationError, TokenFileError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(WRONG_SETTING)
+
+
+if __name__ == "__main__":
+    main()
