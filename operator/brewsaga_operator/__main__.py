@@ -8,15 +8,18 @@ from typing import Any
 
 import httpx
 import kopf
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from brewsaga_operator import handlers, names
 from brewsaga_operator.cluster import Cluster, log_in, open_cluster
 from brewsaga_operator.crash import Crash
+from brewsaga_operator.experiments import Experiments
 from brewsaga_operator.handlers import kopf_settings
 from brewsaga_operator.order_api import OrderApi
 from brewsaga_operator.sagas import Sagas
 from brewsaga_operator.settings import OperatorSettings
+from brewsaga_operator.sources import Sources
+from brewsaga_operator.targets import InService, PodKill, Pods, Strikers
 from brewsaga_operator.telling import Telling
 from brewsaga_operator.watches import Generations, Watches
 from sagakit.shell import logs
@@ -38,13 +41,27 @@ async def run(settings: OperatorSettings) -> None:
         http = httpx.AsyncClient(base_url=settings.order_url, timeout=5.0, trust_env=False)
         orders = OrderApi(await stack.enter_async_context(http), token)
         telling = Telling()
-        sagas = Sagas(cluster, orders, telling, Crash(settings.crash_at))
-        watches = [Watches(_listing(cluster, settings, names.SAGAS), sagas.generations)]
+        crash = Crash(settings.crash_at)
+        sagas = Sagas(cluster, orders, telling, crash)
+        others = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
+        experiments = Experiments(
+            cluster,
+            orders,
+            Sources(others, settings.audit_url, settings.prometheus_url),
+            _strikers(cluster, settings, others, token),
+            settings.rails(),
+            telling,
+            crash,
+        )
+        watches = [
+            Watches(_listing(cluster, settings, names.SAGAS), sagas.generations),
+            Watches(_listing(cluster, settings, names.EXPERIMENTS), experiments.generations),
+        ]
         health = await _serve_health(settings, telling, watches)
         stack.callback(health.close)
         working = [sagas.run(), *(one.run() for one in watches)]
         tasks = [asyncio.create_task(one) for one in working]
-        watching = asyncio.create_task(_watch(settings, reaching, sagas))
+        watching = asyncio.create_task(_watch(settings, reaching, sagas, experiments))
         done, _ = await asyncio.wait([watching, *tasks], return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()
         for task in tasks:
@@ -54,13 +71,30 @@ async def run(settings: OperatorSettings) -> None:
             task.result()
 
 
-async def _watch(settings: OperatorSettings, reaching: kopf.OperatorSettings, sagas: Sagas) -> None:
+async def _watch(
+    settings: OperatorSettings,
+    reaching: kopf.OperatorSettings,
+    sagas: Sagas,
+    experiments: Experiments,
+) -> None:
     await kopf.operator(
-        registry=handlers.registry_of(sagas),
+        registry=handlers.registry_of(sagas, experiments),
         settings=reaching,
         standalone=True,
         clusterwide=not settings.watch_namespaces,
         namespaces=settings.watch_namespaces,
+    )
+
+
+def _strikers(
+    cluster: Cluster, settings: OperatorSettings, http: httpx.AsyncClient, token: SecretStr | None
+) -> Strikers:
+    pods = Pods(cluster, settings.target_namespace)
+    return Strikers(
+        InService(http, token, pods, settings.fault_port, settings.service_urls),
+        PodKill(pods),
+        PodKill(pods, settings.broker_selector),
+        PodKill(pods, settings.database_selector),
     )
 
 

@@ -22,13 +22,30 @@ class Watched(Protocol):
         """An object is deleted."""
 
 
+class Runs(Protocol):
+    """Who runs an experiment to its end."""
+
+    def seen(self, body: Any) -> None:
+        """An object is there, or has changed."""
+
+    def gone(self, uid: str) -> None:
+        """An object is deleted."""
+
+    async def run(self, body: Any, stop: Any) -> None:
+        """Until it has ended, or `stop` is set."""
+
+
 SERVER_TIMEOUT_SECONDS = 60
 """How long one watch lasts: a connection that died silently is found out by then."""
 CLIENT_TIMEOUT_SECONDS = 70
 CONNECT_TIMEOUT_SECONDS = 5
+CANCELLATION_SECONDS = 150.0
+"""How long a deletion may wait for what is taken back."""
+BACKOFF_SECONDS = 2.0
+"""After an error of our own making an experiment goes on where its status says."""
 
 
-def registry_of(sagas: Watched) -> kopf.OperatorRegistry:
+def registry_of(sagas: Watched, experiments: Runs) -> kopf.OperatorRegistry:
     """The handlers, in a registry of their own: nothing is registered at import."""
     registry = kopf.OperatorRegistry()
 
@@ -37,6 +54,7 @@ def registry_of(sagas: Watched) -> kopf.OperatorRegistry:
         return log_in(settings)
 
     _watch(registry, names.SAGAS, sagas)
+    _run(registry, experiments)
     return registry
 
 
@@ -49,12 +67,42 @@ def _watch(registry: kopf.OperatorRegistry, plural: str, watched: Watched) -> No
             watched.seen(dict(body))
 
 
+def _run(registry: kopf.OperatorRegistry, experiments: Runs) -> None:
+    """A daemon while the experiment has not ended: kopf then holds it with a finalizer, so that it
+    does not go before its fault is taken back. The way out of a finalizer that no operator takes
+    away is in the operator's README.
+    """
+    _watch(registry, names.EXPERIMENTS, experiments)
+
+    def is_open(status: kopf.Status, **_: Any) -> bool:
+        return status.get("phase") != "Finished"
+
+    @kopf.daemon(
+        names.GROUP,
+        names.VERSION,
+        names.EXPERIMENTS,
+        id="run",
+        registry=registry,
+        when=is_open,
+        cancellation_timeout=CANCELLATION_SECONDS,
+        backoff=BACKOFF_SECONDS,
+    )
+    async def run(body: kopf.Body, stopped: kopf.DaemonStopped, **_: Any) -> None:
+        await experiments.run(body, stopped)
+
+
 def kopf_settings() -> kopf.OperatorSettings:
     """Kopf as we use it: alone, quiet, and with watches that end."""
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.posting.enabled = False
+    settings.persistence.finalizer = names.FINALIZER
+    storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP, v1=False)
+    settings.persistence.progress_storage = storage
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(
+        prefix=names.GROUP, v1=False
+    )
     settings.watching.server_timeout = SERVER_TIMEOUT_SECONDS
     settings.watching.client_timeout = CLIENT_TIMEOUT_SECONDS
     settings.watching.connect_timeout = CONNECT_TIMEOUT_SECONDS

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from brewsaga_operator import names, objects
-from brewsaga_operator.cluster import ApiError, Cluster, core, custom
+from brewsaga_operator import events, names, objects
+from brewsaga_operator.cluster import ApiError, Cluster, custom
 from brewsaga_operator.crash import Crash, Point
 from brewsaga_operator.objects import Unreadable, utc_now
 from brewsaga_operator.order_api import Away, OrderApi, Refused
@@ -22,7 +22,6 @@ from brewsaga_operator.plan import (
     Decision,
     Experiment,
     Known,
-    Milestone,
     Saga,
     batch_of,
     plan,
@@ -224,16 +223,7 @@ class Sagas:
         entry.body = await self._cluster.apply_status(names.SAGAS, names.SAGA_KIND, meta, status)
         self._telling.reconciled("written")
         for told in decision.milestones:
-            await self._tell(entry.body, told)
-
-    async def _tell(self, body: Mapping[str, Any], told: Milestone) -> None:
-        """An event is a courtesy: what it says is in the status, so its loss is borne."""
-        event = objects.event_of(body, told, utc_now())
-        try:
-            await self._cluster.create(core("events", body["metadata"]["namespace"]), event)
-        except ApiError as error:
-            if not error.exists:
-                log.warning("an event is lost: %s", error)
+            await events.tell(self._cluster, entry.body, told)
 
 
 def experiment_name(saga: Saga) -> str:

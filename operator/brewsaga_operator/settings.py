@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from brewsaga_operator.experiment import Rails
 from brewsaga_operator.resources import Service
 
 
@@ -55,3 +56,7 @@ class OperatorSettings(BaseSettings):
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     crash_at: str = Field(default="", description="for tests alone: die at this crash point")
+
+    def rails(self) -> Rails:
+        """What is allowed, in the words of the experiments."""
+        return Rails(self.chaos_enabled, self.broker_kill_allowed, self.database_kill_allowed)
