@@ -23,8 +23,8 @@ from brewsaga_operator.targets import InService, PodKill, Pods, Strikers
 from brewsaga_operator.telling import Telling
 from brewsaga_operator.watches import Generations, Watches
 from sagakit.shell import logs
-from sagakit.shell.api_token import TokenFileError, read_token
 from sagakit.shell.health import HealthServer
+from sagakit.shell.token_file import TokenFileError, read_token
 
 WRONG_SETTING = 2
 

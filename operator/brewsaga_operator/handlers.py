@@ -84,7 +84,8 @@ def _run(registry: kopf.OperatorRegistry, experiments: Runs) -> None:
         id="run",
         registry=registry,
         when=is_open,
-        cancellation_timeout=CANCELLATION_SECONDS,
+        cancellation_backoff=CANCELLATION_SECONDS,
+        cancellation_timeout=CONNECT_TIMEOUT_SECONDS,
         backoff=BACKOFF_SECONDS,
     )
     async def run(body: kopf.Body, stopped: kopf.DaemonStopped, **_: Any) -> None:

@@ -18,8 +18,11 @@ CHAOS_LABEL: Final = f"{GROUP}/chaos"
 """On a namespace and on a pod: without both, no fault is put there."""
 CHAOS_ALLOWED: Final = "allowed"
 
-COMPONENT_LABEL: Final = "app.kubernetes.io/component"
-"""The service that a pod belongs to."""
+SERVICE_LABELS: Final = "app.kubernetes.io/component=service,app.kubernetes.io/name={}"
+"""How a service's pods are found."""
+
+NEEDS_LABELS: Final = (f"{GROUP}/needs-kafka", f"{GROUP}/needs-postgres")
+"""By these labels the chart's policies let a pod reach Kafka and Postgres."""
 
 FINALIZER: Final = f"{GROUP}/recover"
 """On an experiment that has not ended: its faults are taken back before it goes."""

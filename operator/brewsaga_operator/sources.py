@@ -42,7 +42,7 @@ class Sources:
 
     async def _invariant(self, number: int | None) -> Measurement:
         if not self._audit_url:
-            return Measurement(error="there is no auditor: set operator.auditUrl")
+            return Measurement(error="there is no auditor: set operator.auditor.enabled")
         found = _lines(await self._audit(), number)
         blind = [line["unseen"] for line in found if number is not None and line["unseen"]]
         if not found or blind:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from brewsaga_operator import duration
 from brewsaga_operator.cluster import ApiError, Cluster, core
 from brewsaga_operator.experiment import Experiment
-from brewsaga_operator.names import CHAOS_ALLOWED, CHAOS_LABEL, COMPONENT_LABEL
+from brewsaga_operator.names import CHAOS_ALLOWED, CHAOS_LABEL, SERVICE_LABELS
 from brewsaga_operator.resources import IN_SERVICE, FaultType, Service
 from brewsaga_operator.statuses import TargetState, whole_seconds
 
@@ -86,7 +86,7 @@ def is_ready(pod: Json) -> bool:
 
 def service_selector(service: Service) -> str:
     """The labels of a service's pods."""
-    return f"{COMPONENT_LABEL}={service.value}"
+    return SERVICE_LABELS.format(service.value)
 
 
 # ---------------------------------------------------------------- faults inside a service

@@ -192,6 +192,20 @@ def audit(
 
 
 @app.command()
+def auditor(
+    databases: Annotated[
+        str, typer.Option(help="Folder with a file a service that holds its DATABASE_URL.")
+    ],
+    port: Annotated[int, typer.Option(min=1, max=65_535)] = 8080,
+    host: Annotated[str, typer.Option(help="Where it serves; 0.0.0.0 in a pod.")] = "127.0.0.1",
+) -> None:
+    """Serve the audit of the databases over HTTP, for experiments, until Ctrl-C."""
+    from brewsaga.auditor import serve
+
+    raise typer.Exit(serve(databases, host, port))
+
+
+@app.command()
 def doctor(url: Url = "") -> None:
     """Say what can be reached and what to do if not."""
     from brewsaga.checks import doctor as run

@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from brewsaga.errors import CommandError, Exit
-from sagakit.shell.api_token import TokenFileError, read_token
+from sagakit.shell.token_file import TokenFileError, read_token
 
 ORDER_URL: Final = "http://127.0.0.1:8081"
 ORCHESTRATOR_URL: Final = "http://127.0.0.1:8082"

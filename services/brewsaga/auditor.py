@@ -1,12 +1,12 @@
 """The audit as a small service: who judges an experiment asks it, and needs no database itself.
 
-`brewsaga audit --serve PORT`; where the databases are is told by `PAYMENT_DATABASE_URL` and its
-kin, never by an argument, since they hold passwords. It only reads.
+Where the databases are is told by files and never by an argument, since it holds passwords. It only
+reads, and never the topics: an experiment asks often.
 """
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -86,22 +86,24 @@ def _view(line: Line) -> InvariantView:
     )
 
 
-def database_urls(environment: Mapping[str, str]) -> dict[str, str]:
-    """Each service's database, as the environment says. Raises CommandError for a missing one."""
-    named = {service: f"{service.upper()}_DATABASE_URL" for service in contract.DATABASES}
-    missing = [name for name in named.values() if not environment.get(name)]
-    if missing:
-        text = f"not set: {', '.join(missing)}; the auditor reads every database"
-        raise CommandError(text, "brewsaga audit --help", Exit.USAGE)
-    return {service: environment[name] for service, name in named.items()}
+def database_urls(folder: str) -> dict[str, str]:
+    """Each service's database, from the file of its name. Raises CommandError for a missing one."""
+    try:
+        return {
+            service: (Path(folder) / service).read_text(encoding="utf-8").strip()
+            for service in contract.DATABASES
+        }
+    except OSError as error:
+        text = f"{error.filename}: {error.strerror}; it must hold that service's DATABASE_URL"
+        raise CommandError(text, "brewsaga auditor --help", Exit.USAGE) from error
 
 
-def serve(host: str, port: int, bootstrap: str, prefix: str) -> Exit:
+def serve(folder: str, host: str, port: int) -> Exit:
     """Serve until SIGTERM."""
-    urls = database_urls(os.environ)
+    urls = database_urls(folder)
 
     async def judge() -> Report:
-        return await audit(urls, bootstrap or None, prefix)
+        return await audit(urls, None, "")
 
     uvicorn.run(create_app(judge), host=host, port=port, log_level="warning", access_log=False)
     return Exit.COMPLETED

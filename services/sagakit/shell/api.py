@@ -12,9 +12,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import SecretStr
 
 from sagakit.shell import problems
-from sagakit.shell.api_token import SETTING, TokenGate, changes
+from sagakit.shell.api_token import TokenGate, changes
 from sagakit.shell.problems import MEDIA_TYPE, Problem
 from sagakit.shell.site_gate import SiteGate
+from sagakit.shell.token_file import SETTING
 
 API_VERSION: Final = "1"
 _SCHEMAS: Final = "#/components/schemas/"

@@ -26,7 +26,6 @@ from pydantic import SecretStr
 
 from sagakit.shell import crash_points, database, faults_api, logs, workers
 from sagakit.shell.api import create_api
-from sagakit.shell.api_token import TokenFileError, read_token
 from sagakit.shell.faults import Switchboard
 from sagakit.shell.gauges import Collector, GaugeSource
 from sagakit.shell.health import HealthServer
@@ -40,6 +39,7 @@ from sagakit.shell.resay import Resayer
 from sagakit.shell.runtime import Runtime
 from sagakit.shell.settings import KitSettings, Misconfigured, Settings, masked, read, told
 from sagakit.shell.sweeper import Sweeper
+from sagakit.shell.token_file import TokenFileError, read_token
 
 FLUSH_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 20.0

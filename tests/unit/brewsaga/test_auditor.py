@@ -1,5 +1,7 @@
 """The audit over HTTP: what it says, and what it says where it cannot see."""
 
+from pathlib import Path
+
 import pytest
 
 import declared
@@ -34,8 +36,10 @@ async def test_a_database_that_is_away_is_no_verdict() -> None:
         assert (await client.get("/audit")).status_code == 503
 
 
-def test_every_database_must_be_named() -> None:
-    named = {f"{service.upper()}_DATABASE_URL": "postgresql://x" for service in DATABASES}
-    assert set(database_urls(named)) == set(DATABASES)
-    with pytest.raises(CommandError, match="SHIPMENT_DATABASE_URL"):
-        database_urls(named | {"SHIPMENT_DATABASE_URL": ""})
+def test_every_database_must_be_named(tmp_path: Path) -> None:
+    for service in DATABASES:
+        (tmp_path / service).write_text("postgresql://x\n")
+    assert database_urls(str(tmp_path)) == dict.fromkeys(DATABASES, "postgresql://x")
+    (tmp_path / "shipment").unlink()
+    with pytest.raises(CommandError, match="shipment"):
+        database_urls(str(tmp_path))

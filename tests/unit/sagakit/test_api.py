@@ -11,9 +11,10 @@ from pydantic import BaseModel, SecretStr
 
 import declared
 from sagakit.shell.api import create_api
-from sagakit.shell.api_token import TokenFileError, TokenGate, read_token
+from sagakit.shell.api_token import TokenGate
 from sagakit.shell.problems import BODY_BYTES_MAX
 from sagakit.shell.settings import KitSettings, masked
+from sagakit.shell.token_file import TokenFileError, read_token
 
 SECRET = "s3cret-of-the-house"
 
