@@ -12,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from brewsaga_operator import handlers, names
 from brewsaga_operator.cluster import Cluster, log_in, open_cluster
+from brewsaga_operator.course import Parts
 from brewsaga_operator.crash import Crash
 from brewsaga_operator.experiments import Experiments
 from brewsaga_operator.handlers import kopf_settings
@@ -19,7 +20,7 @@ from brewsaga_operator.order_api import OrderApi
 from brewsaga_operator.sagas import Sagas
 from brewsaga_operator.settings import OperatorSettings
 from brewsaga_operator.sources import Sources
-from brewsaga_operator.targets import InService, PodKill, Pods, Strikers
+from brewsaga_operator.targets import InService, Partition, PodKill, Pods, Strikers
 from brewsaga_operator.telling import Telling
 from brewsaga_operator.watches import Generations, Watches
 from sagakit.shell import logs
@@ -44,15 +45,11 @@ async def run(settings: OperatorSettings) -> None:
         crash = Crash(settings.crash_at)
         sagas = Sagas(cluster, orders, telling, crash)
         others = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-        experiments = Experiments(
-            cluster,
-            orders,
-            Sources(others, settings.audit_url, settings.prometheus_url),
-            _strikers(cluster, settings, others, token),
-            settings.rails(),
-            telling,
-            crash,
-        )
+        sources = Sources(others, settings.audit_url, settings.prometheus_url)
+        strikers = _strikers(cluster, settings, others, token)
+        rails = settings.rails()
+        parts = Parts(cluster, orders, sources, strikers, rails, telling, crash)
+        experiments = Experiments(parts)
         watches = [
             Watches(_listing(cluster, settings, names.SAGAS), sagas.generations),
             Watches(_listing(cluster, settings, names.EXPERIMENTS), experiments.generations),
@@ -90,11 +87,13 @@ def _strikers(
     cluster: Cluster, settings: OperatorSettings, http: httpx.AsyncClient, token: SecretStr | None
 ) -> Strikers:
     pods = Pods(cluster, settings.target_namespace)
+    in_service = InService(http, token, pods, settings.fault_port, settings.service_urls)
     return Strikers(
-        InService(http, token, pods, settings.fault_port, settings.service_urls),
+        in_service,
         PodKill(pods),
         PodKill(pods, settings.broker_selector),
         PodKill(pods, settings.database_selector),
+        Partition(pods, in_service),
     )
 
 

@@ -97,6 +97,10 @@ def chaos_rules(at: str = "self") -> list[dict[str, str]]:
             "fault.undo is for FailRate alone",
         ),
         rule(
+            f"!has({fault}.peer) || {fault}.type == 'Partition'",
+            "fault.peer is for Partition alone",
+        ),
+        rule(
             f"({target}.mode == 'FixedPercent') == has({target}.percent)",
             "target.percent is for mode FixedPercent, which needs it, and for nothing else",
         ),

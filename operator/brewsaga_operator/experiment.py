@@ -205,6 +205,9 @@ def verdict(
     """What is to be said at the end. `open_sagas` None: the order service could not say."""
     if status.aborted:
         return End(Verdict.ABORTED, f"aborted; {_targets_told(status)}")
+    spared = next((one for one in status.targets if not one.injected), None)
+    if spared is not None:
+        return End(Verdict.ERROR, f"{spared.name} could not be struck: {spared.message}")
     failure = broken(spec, status.probes) or _open_told(spec, open_sagas) or _left_on(status)
     if failure is not None:
         return End(Verdict.FAIL, failure)
@@ -263,9 +266,7 @@ def _conditions(
     at = order.index(status.phase)
     reached = {phase: at >= order.index(phase) for phase in order}
     is_over = status.phase is ExperimentPhase.FINISHED
-    injected = bool(status.targets) and all(
-        one.state is not TargetState.NOT_INJECTED for one in status.targets
-    )
+    injected = bool(status.targets) and all(one.injected for one in status.targets)
     recovered = injected and all(one.state in TAKEN_BACK for one in status.targets)
     before = _seen_in(status, ExperimentPhase.BASELINE)
     after = _seen_in(status, ExperimentPhase.VERIFYING)

@@ -21,8 +21,8 @@ CHAOS_ALLOWED: Final = "allowed"
 SERVICE_LABELS: Final = "app.kubernetes.io/component=service,app.kubernetes.io/name={}"
 """How a service's pods are found."""
 
-NEEDS_LABELS: Final = (f"{GROUP}/needs-kafka", f"{GROUP}/needs-postgres")
-"""By these labels the chart's policies let a pod reach Kafka and Postgres."""
+NEEDS_LABELS: Final = {"Kafka": f"{GROUP}/needs-kafka", "Postgres": f"{GROUP}/needs-postgres"}
+"""By these labels, set to "true", the chart's policies let a pod reach Kafka and Postgres."""
 
 FINALIZER: Final = f"{GROUP}/recover"
 """On an experiment that has not ended: its faults are taken back before it goes."""

@@ -143,6 +143,13 @@ IN_SERVICE: Final = frozenset(
 """Faults that a service does to itself when it is told, and ends by itself."""
 
 
+class Peer(StrEnum):
+    """What a partition takes away."""
+
+    KAFKA = "Kafka"
+    POSTGRES = "Postgres"
+
+
 class Fault(Resource):
     """One fault; which fields it takes depends on its type."""
 
@@ -156,6 +163,9 @@ class Fault(Resource):
         json_schema_extra=between("1ms", "5m"),
     )
     undo: bool = Field(default=False, description="FailRate alone: fail undos and not actions.")
+    peer: Peer | None = Field(
+        default=None, description="Partition alone: what cannot be reached; left out: both."
+    )
 
 
 class TargetMode(StrEnum):

@@ -182,6 +182,7 @@ class TargetStatus(Resource):
 
     name: Annotated[str, Field(max_length=TEXT_MAX)]
     state: TargetState = TargetState.NOT_INJECTED
+    injected: bool = False
     undo: Annotated[str, Field(max_length=UNDO_MAX)] = Field(
         description="What takes the fault back, for the operator and for people."
     )

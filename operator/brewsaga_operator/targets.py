@@ -6,7 +6,7 @@ a later operator (or a person) can do it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
@@ -17,11 +17,13 @@ from pydantic import SecretStr
 from brewsaga_operator import duration
 from brewsaga_operator.cluster import ApiError, Cluster, core
 from brewsaga_operator.experiment import Experiment
-from brewsaga_operator.names import CHAOS_ALLOWED, CHAOS_LABEL, SERVICE_LABELS
+from brewsaga_operator.names import CHAOS_ALLOWED, CHAOS_LABEL, NEEDS_LABELS, SERVICE_LABELS
 from brewsaga_operator.resources import IN_SERVICE, FaultType, Service
 from brewsaga_operator.statuses import TargetState, whole_seconds
 
 FAULT_TIMEOUT_SECONDS: Final = 5.0
+CUT: Final = "cut"
+"""A label's value that no policy knows."""
 
 Json = dict[str, Any]
 
@@ -117,12 +119,16 @@ class InService:
             return [self._spot(url, url, experiment) for url in fixed]
         place = self._pods.place(experiment)
         pods = await self._pods.running(place, service_selector(service))
-        return [
-            self._spot(
-                pod["metadata"]["name"], f"http://{pod['status']['podIP']}:{self._port}", experiment
-            )
-            for pod in pods
-        ]
+        return [self._spot(pod["metadata"]["name"], self.url(pod), experiment) for pod in pods]
+
+    def url(self, pod: Json) -> str:
+        """Where a pod's API is."""
+        return f"http://{pod['status']['podIP']}:{self._port}"
+
+    async def cut(self, url: str, experiment: Experiment, until: datetime) -> None:
+        """Let the service close its connections. Raises NotNow."""
+        body: Json = {"kind": "Cut", "expires_at": whole_seconds(until)}
+        await self._ask("PUT", f"{url}/faults/cut-{experiment.uid}", body)
 
     def _spot(self, name: str, url: str, experiment: Experiment) -> Spot:
         return Spot(name, f"DELETE {url}/faults/sx-{experiment.uid}")
@@ -219,6 +225,67 @@ class PodKill:
         return TargetState.RECOVERED
 
 
+# ---------------------------------------------------------------- partition
+
+
+class Partition:
+    """Takes a pod's way to Kafka or Postgres, and cuts what is open.
+
+    Policies only add up, so what allows is taken away: the label by which the chart's policies let
+    the pod through. Open connections survive that, so the service is told to close its own. That it
+    took effect is seen: the pod is no longer ready.
+    """
+
+    def __init__(self, pods: Pods, in_service: InService) -> None:
+        self._pods = pods
+        self._in_service = in_service
+
+    async def spots(self, experiment: Experiment) -> list[Spot]:
+        """Each pod of the service, with the labels that give it its way back."""
+        place = self._pods.place(experiment)
+        selector = service_selector(experiment.spec.target.service)
+        peer = experiment.spec.fault.peer
+        wanted = [peer.value] if peer else list(NEEDS_LABELS)
+        found = []
+        for pod in await self._pods.running(place, selector):
+            meta = pod["metadata"]
+            labels = {NEEDS_LABELS[one]: meta["labels"].get(NEEDS_LABELS[one]) for one in wanted}
+            told = {"namespace": place, "pod": meta["name"], "uid": meta["uid"], "labels": labels}
+            told["url"] = self._in_service.url(pod)
+            found.append(Spot(meta["name"], json.dumps(told)))
+        return found
+
+    async def inject(self, experiment: Experiment, undo: str, until: datetime) -> None:
+        """Take the labels, cut, and see that the pod is not ready any more."""
+        told = json.loads(undo)
+        await self._label(told, dict.fromkeys(told["labels"], CUT))
+        path = core("pods", told["namespace"], told["pod"])
+        if is_ready(await self._pods.cluster.get(path)):
+            await self._in_service.cut(told["url"], experiment, until)
+            raise NotNow("the pod is still ready: the partition has not taken effect yet")
+
+    async def recover(self, undo: str) -> TargetState:
+        """Give the labels back. A pod that is gone needs none: a new one is born with them."""
+        told = json.loads(undo)
+        try:
+            await self._label(told, told["labels"])
+        except NotNow as error:
+            cause = error.__cause__
+            if isinstance(cause, ApiError) and (cause.is_gone or cause.exists):
+                return TargetState.GONE
+            raise
+        return TargetState.RECOVERED
+
+    async def _label(self, told: Json, labels: Mapping[str, str | None]) -> None:
+        """On the very pod of this uid."""
+        path = core("pods", told["namespace"], told["pod"])
+        body = {"metadata": {"uid": told["uid"], "labels": dict(labels)}}
+        try:
+            await self._pods.cluster.merge(path, body)
+        except ApiError as error:
+            raise NotNow(str(error)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Strikers:
     """Which class does which fault."""
@@ -227,6 +294,7 @@ class Strikers:
     pod_kill: PodKill
     broker_kill: PodKill
     database_kill: PodKill
+    partition: Partition
 
     def of(self, fault: FaultType) -> Striker:
         """The one for this fault."""
@@ -236,6 +304,7 @@ class Strikers:
             FaultType.POD_KILL: self.pod_kill,
             FaultType.BROKER_KILL: self.broker_kill,
             FaultType.DATABASE_KILL: self.database_kill,
+            FaultType.PARTITION: self.partition,
         }
         return known[fault]
 

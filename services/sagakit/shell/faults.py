@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """Say it twice."""
     POISON = "Poison"
     """Say garbage before it."""
+    CUT = "Cut"
+    """Close every open connection, once: a network that is taken away leaves open ones alone."""
 
 
 class Fault(NamedTuple):
@@ -72,6 +74,8 @@ class Switchboard:
         self._now = now
         self._faults: dict[str, Fault] = {}
         self._changed = asyncio.Event()
+        self.cutters: list[Callable[[], None]] = []
+        """Who closes connections at a Cut."""
 
     def put(self, name: str, fault: Fault) -> None:
         """Switch on, or replace what has this name. Raises TooMany."""
@@ -81,6 +85,9 @@ class Switchboard:
             raise TooMany(message)
         self._faults[name] = fault
         self._change()
+        if fault.kind is Kind.CUT:
+            for cut in self.cutters:
+                cut()
 
     def drop(self, name: str) -> None:
         """Switch off; one that is not on is off already."""

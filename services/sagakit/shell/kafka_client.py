@@ -188,6 +188,10 @@ class ConsumerThread:
             self._done.update(batch.ends)
         self._room.release()
 
+    def cut(self) -> None:
+        """Close the connections: the next turn builds a new client."""
+        self._broken = True
+
     async def stop(self) -> None:
         """Stop polling, store the offsets of what is finished, leave the group."""
         self._stopping.set()

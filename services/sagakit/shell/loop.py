@@ -98,6 +98,11 @@ class Worker(Generic[M]):
         self._let_go()
         await self._row.leave()
 
+    def cut(self) -> None:
+        """Close every connection; what was in work is worked on again."""
+        self.consumer.cut()
+        self._let_go()
+
     async def seen(self) -> None:
         """The heartbeat of the worker's row."""
         await self._row.seen()

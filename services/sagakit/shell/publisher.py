@@ -103,6 +103,11 @@ class Publisher:
         """
         self._tasks = [asyncio.create_task(self._poll()), asyncio.create_task(self._probe())]
 
+    def cut(self) -> None:
+        """Close the connections: a new producer is built once the broker answers."""
+        self._broken = True
+        self._down.set()
+
     async def stop(self, timeout_seconds: float) -> None:
         """Wait for what is in flight, then let go; what is left is in the outbox."""
         await self.flush(timeout_seconds)

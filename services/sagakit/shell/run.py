@@ -167,6 +167,7 @@ async def run_service(
         parts = spec.build(runtime)
         running = Running(runtime, parts, _workers(runtime, parts))
         _begin_metrics(running)
+        runtime.switchboard.cutters.append(lambda: _cut(running))
         async with _health(running), _http(running, token):
             loops = [asyncio.create_task(one.run()) for one in running.workers]
             running.tasks = [asyncio.create_task(one) for one in _tasks(running)]
@@ -182,6 +183,15 @@ async def run_service(
     for loop in loops:
         if not loop.cancelled() and (error := loop.exception()) is not None:
             raise error
+
+
+def _cut(running: Running) -> None:
+    """A fault takes the network away: the pool gives no connection again that is open now."""
+    running.runtime.publisher.cut()
+    for worker in running.workers:
+        worker.cut()
+    expiring = asyncio.ensure_future(running.runtime.pool.expire_connections())
+    running.tasks.append(expiring)
 
 
 def _begin_metrics(running: Running) -> None:

@@ -48,8 +48,12 @@ def probe(**more: Any) -> ProbeStatus:
     return ProbeStatus(**{"name": "promises", "measured": 5, "measured_in": SEEN, **more})
 
 
+def struck(state: TargetState, **more: Any) -> TargetStatus:
+    return TargetStatus(**{"name": "pod-1", "undo": "", "state": state, "injected": True, **more})
+
+
 def status(*probes: ProbeStatus, **more: Any) -> ExperimentStatus:
-    targets = [TargetStatus(name="pod-1", undo="", state=TargetState.RECOVERED)]
+    targets = [struck(TargetState.RECOVERED)]
     given = {"phase": ExperimentPhase.FINISHED, "targets": targets, **more}
     return ExperimentStatus(probes=list(probes) or [probe()], **given)
 
@@ -158,7 +162,7 @@ def test_pass_says_its_numbers() -> None:
         (status(probe(failed=1, first_failure="saga s-1")), [], Verdict.FAIL, "saga s-1"),
         (status(), ["s-7"], Verdict.FAIL, "s-7"),
         (
-            status(targets=[TargetStatus(name="pod-1", undo="", state=TargetState.INJECTED)]),
+            status(targets=[struck(TargetState.INJECTED)]),
             [],
             Verdict.FAIL,
             "not recovered: pod-1",
@@ -166,6 +170,12 @@ def test_pass_says_its_numbers() -> None:
         (status(probe(errors_in_a_row=4)), [], Verdict.INCONCLUSIVE, "4 times in a row"),
         (status(probe(measured_in=SEEN[:1])), [], Verdict.INCONCLUSIVE, "Running, Verifying"),
         (status(), None, Verdict.INCONCLUSIVE, "order service"),
+        (
+            status(targets=[struck(TargetState.RECOVERED, injected=False, message="no answer")]),
+            [],
+            Verdict.ERROR,
+            "pod-1 could not be struck: no answer",
+        ),
         (status(aborted=True), [], Verdict.ABORTED, "1 of 1 targets recovered"),
         (status(probe(failed=1, errors_in_a_row=9)), None, Verdict.FAIL, "failed 1 of 5"),
     ],
