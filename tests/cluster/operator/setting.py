@@ -1,0 +1,167 @@
+"""A whole world for the operator: our services on this machine, an auditor, and a namespace of a
+real API server. The operator is a process of this machine too, so that it can be killed anywhere.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from brewsaga.processes import Child
+from brewsaga.stack import Stack
+from brewsaga.stack.ports import free_ports
+from cluster.operator.kubectl import Place, kubectl
+from e2e.world import World, until, world
+
+ROOT = Path(__file__).resolve().parents[3]
+TOKEN = "of-the-house-4711"
+STRUCK = ("payment", "inventory", "shipment")
+READY_SECONDS = 30.0
+
+
+@dataclass
+class Setting:
+    """Everything of one module's tests."""
+
+    world: World
+    place: Place
+    folder: Path
+    audit_url: str
+    operators: list[Child] = field(default_factory=list)
+
+    async def start(self, **more: str) -> Child:
+        """An operator, ready; `more` are settings of its environment."""
+        (port,) = free_ports(1)
+        places = self.world.places
+        urls = {service: [places[service].url] for service in STRUCK}
+        given = {
+            **{name: os.environ[name] for name in ("PATH", "KUBECONFIG", "HOME")},
+            "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'operator'}",
+            "PYTHONUNBUFFERED": "1",
+            "ORDER_URL": places["order"].url,
+            "AUDIT_URL": self.audit_url,
+            "SERVICE_URLS": json.dumps(urls),
+            "WATCH_NAMESPACES": json.dumps([self.place.namespace]),
+            "API_TOKEN_FILE": str(self.folder / "token"),
+            "CHAOS_ENABLED": "true",
+            "LOG_FORMAT": "text",
+            "METRICS_PORT": str(port),
+            **more,
+        }
+        command = [sys.executable, "-m", "brewsaga_operator"]
+        log = self.folder / f"operator-{len(self.operators)}.log"
+        child = Child.start("operator", command, given, log)
+        self.operators.append(child)
+        if not more.get("CRASH_AT"):
+            await until("the operator lives", lambda: _answers(port), READY_SECONDS)
+        return child
+
+    def kill(self) -> None:
+        """Kill -9 whatever operator runs."""
+        while self.operators:
+            child = self.operators.pop()
+            child.process.kill()
+            child.process.wait()
+
+    async def dies(self) -> int:
+        """Wait until the operator has died by itself; its exit code."""
+        child = self.operators.pop()
+        return await asyncio.to_thread(child.process.wait, READY_SECONDS)
+
+    async def orders_of(self, name: str) -> list[Any]:
+        """The rows of a BrewSaga's orders, in order's own database."""
+        uid = (await self.place.get("brew", name))["metadata"]["uid"]
+        return await self.rows_of(uid)
+
+    async def rows_of(self, uid: str) -> list[Any]:
+        query = "SELECT saga_id, status, outcome FROM orders WHERE batch_id = $1"
+        return await self.world.rows("order", query, uid)
+
+    async def faults_on(self) -> list[Any]:
+        """Every fault that is on in a service."""
+        async with httpx.AsyncClient(trust_env=False) as http:
+            found = []
+            for service in STRUCK:
+                answer = await http.get(f"{self.world.places[service].url}/faults")
+                found += answer.json()["faults"]
+            return found
+
+    def memory_mib(self) -> float:
+        """What the youngest operator holds now."""
+        resident: int = psutil.Process(self.operators[-1].process.pid).memory_info().rss
+        return resident / 2**20
+
+
+async def _answers(port: int) -> bool:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        try:
+            return (await http.get(f"http://127.0.0.1:{port}/livez")).is_success
+        except httpx.HTTPError:
+            return False
+
+
+async def install_crds() -> None:
+    """As the chart does."""
+    command = [sys.executable, "-m", "brewsaga_operator.crd", "-", "--plain"]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'operator'}"},
+    )
+    written, _ = await process.communicate()
+    await kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=written.decode())
+    names = ("crd/brewsagas.brewsaga.dev", "crd/sagaexperiments.brewsaga.dev")
+    await kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+
+
+@asynccontextmanager
+async def setting(stack: Stack, folder: Path) -> AsyncIterator[Setting]:
+    """Services with chaos allowed, an auditor, a namespace that has opted in."""
+    (folder / "token").write_text(TOKEN)
+    namespace = f"operator-{uuid.uuid4().hex[:8]}"
+    extra = {"CHAOS_ENABLED": "true", "API_TOKEN_FILE": str(folder / "token")}
+    await install_crds()
+    await kubectl("create", "namespace", namespace)
+    await kubectl("label", "namespace", namespace, "brewsaga.dev/chaos=allowed")
+    try:
+        async with world(stack, folder, RESAY_AFTER_SECONDS="1", **extra) as here:
+            auditor, url = await _auditor(here, folder)
+            made = Setting(here, Place(namespace), folder, url)
+            try:
+                yield made
+            finally:
+                made.kill()
+                auditor.process.kill()
+                auditor.process.wait()
+    finally:
+        await _remove(namespace)
+
+
+async def _auditor(here: World, folder: Path) -> tuple[Child, str]:
+    (port,) = free_ports(1)
+    databases = folder / "databases"
+    databases.mkdir()
+    for service, url in here.urls.items():
+        (databases / service).write_text(url)
+    command = [sys.executable, "-m", "brewsaga", "auditor", "--databases", str(databases)]
+    given = {**os.environ, "PYTHONPATH": str(ROOT / "services")}
+    child = Child.start("auditor", [*command, "--port", str(port)], given, folder / "auditor.log")
+    return child, f"http://127.0.0.1:{port}"
+
+
+async def _remove(namespace: str) -> None:
+    """Without an operator nobody takes the finalizer of an experiment away: here we do."""
+    place = Place(namespace)
+    for name in (await place.kubectl("get", "sx", "-o", "name")).split():
+        no_finalizers = '{"metadata": {"finalizers": null}}'
+        await place.kubectl("patch", name, "--type", "merge", "-p", no_finalizers)
+    await kubectl("delete", "namespace", namespace, "--wait=false")
