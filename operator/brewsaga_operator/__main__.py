@@ -1,8 +1,12 @@
-"""Runs the operator: reads the settings, builds the parts, and lets kopf watch until SIGTERM."""
+"""Runs the operator: reads the settings, builds the parts, and lets kopf watch until SIGTERM.
+
+`python -m brewsaga_operator leave` ends every experiment instead, before an uninstall.
+"""
 
 import asyncio
 import logging
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -16,6 +20,7 @@ from brewsaga_operator.course import Parts
 from brewsaga_operator.crash import Crash
 from brewsaga_operator.experiments import Experiments
 from brewsaga_operator.handlers import kopf_settings
+from brewsaga_operator.leaving import leave
 from brewsaga_operator.order_api import OrderApi
 from brewsaga_operator.sagas import Sagas
 from brewsaga_operator.settings import OperatorSettings
@@ -47,8 +52,16 @@ async def run(settings: OperatorSettings) -> None:
         others = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
         sources = Sources(others, settings.audit_url, settings.prometheus_url)
         strikers = _strikers(cluster, settings, others, token)
-        rails = settings.rails()
-        parts = Parts(cluster, orders, sources, strikers, rails, telling, crash)
+        parts = Parts(
+            cluster,
+            orders,
+            sources,
+            strikers,
+            settings.rails(),
+            telling,
+            crash,
+            settings.watch_namespaces,
+        )
         experiments = Experiments(parts)
         watches = [
             Watches(_listing(cluster, settings, names.SAGAS), sagas.generations),
@@ -99,13 +112,8 @@ def _strikers(
 
 def _listing(cluster: Cluster, settings: OperatorSettings, plural: str) -> Any:
     async def listed() -> Generations:
-        places = [f"/namespaces/{one}" for one in settings.watch_namespaces] or [""]
-        found: dict[str, int] = {}
-        for place in places:
-            path = f"/apis/{names.API_VERSION}{place}/{plural}"
-            for body in await cluster.list(path):
-                found[body["metadata"]["uid"]] = body["metadata"]["generation"]
-        return found
+        found = await cluster.list_all(plural, settings.watch_namespaces)
+        return {one["metadata"]["uid"]: one["metadata"]["generation"] for one in found}
 
     return listed
 
@@ -122,17 +130,26 @@ async def _serve_health(
     return started
 
 
-def main() -> None:
-    """Serve until SIGTERM; a wrong setting ends it in one line."""
+async def leave_all(settings: OperatorSettings) -> None:
+    """End every experiment; what has not ended is named."""
+    async with open_cluster(log_in(kopf_settings())) as cluster:
+        left = await leave(cluster, settings.watch_namespaces)
+    log.warning("not ended: %s", ", ".join(left)) if left else log.info(
+        "every experiment has ended"
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Serve until SIGTERM, or leave; a wrong setting ends it in one line."""
     try:
         settings = OperatorSettings()
         logs.configure("operator", settings.log_format, settings.log_level)
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line for each event heard
-        asyncio.run(run(settings))
+        asyncio.run(leave_all(settings) if "leave" in arguments else run(settings))
     except (ValidationError, TokenFileError) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(WRONG_SETTING)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

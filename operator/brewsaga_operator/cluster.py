@@ -5,11 +5,12 @@ field manager of its own: what others own stays, doing it twice is doing it once
 can arise. It must not know what an object means.
 """
 
+import builtins
 import json
 import ssl
 import tempfile
 from base64 import b64decode
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -57,6 +58,12 @@ def custom(plural: str, namespace: str, name: str = "", subresource: str = "") -
     return "/".join(part for part in parts if part)
 
 
+def collections(plural: str, namespaces: Sequence[str]) -> list[str]:
+    """The paths of all of one kind: of these namespaces, or of every one where none is named."""
+    places = [f"/namespaces/{one}" for one in namespaces] or [""]
+    return [f"/apis/{names.API_VERSION}{place}/{plural}" for place in places]
+
+
 def core(plural: str, namespace: str, name: str = "") -> str:
     """The path of a pod, an event, …"""
     return f"/api/v1/namespaces/{namespace}/{plural}" + (f"/{name}" if name else "")
@@ -83,6 +90,13 @@ class Cluster:
                 return found
             more = {"continue": token}
         raise ApiError(0, f"{path} has more than {PAGE * PAGES_MAX} objects")
+
+    async def list_all(self, plural: str, namespaces: Sequence[str]) -> builtins.list[Json]:
+        """All of one of our own kinds that this operator serves."""
+        found: builtins.list[Json] = []
+        for path in collections(plural, namespaces):
+            found += await self.list(path)
+        return found
 
     async def apply_status(
         self, plural: str, kind: str, meta: Mapping[str, str], status: Json

@@ -7,7 +7,7 @@ time, at an abort, at a deletion, after a restart; and each fault inside a servi
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -91,6 +91,8 @@ class Parts:
     rails: Rails
     telling: Telling
     crash: Crash
+    namespaces: Sequence[str]
+    """Whose experiments take turns; empty: all of the cluster."""
 
 
 class Course:
@@ -164,7 +166,6 @@ class Course:
         await self._write(message="measuring before the fault", **begun)
 
     async def _rivals(self) -> list[Rival]:
-        path = f"/apis/{names.API_VERSION}/{names.EXPERIMENTS}"
         return [
             Rival(
                 datetime.fromisoformat(one["metadata"]["creationTimestamp"]),
@@ -172,7 +173,7 @@ class Course:
                 one["metadata"]["uid"],
                 ExperimentPhase((one.get("status") or {}).get("phase", ExperimentPhase.PENDING)),
             )
-            for one in await self._parts.cluster.list(path)
+            for one in await self._parts.cluster.list_all(names.EXPERIMENTS, self._parts.namespaces)
         ]
 
     async def _baseline(self) -> None:
