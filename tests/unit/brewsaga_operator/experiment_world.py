@@ -45,6 +45,8 @@ class Here:
     spots_there: list[str] = field(default_factory=lambda: ["pod-1"])
     measurements: list[Measurement] = field(default_factory=list)
     unstrikable: bool = False
+    refusals: dict[str, int] = field(default_factory=dict)
+    """How often a target cannot be struck, before it can."""
     open_sagas: list[str] = field(default_factory=list)
     stopped: bool = False
     waited: float = 0.0
@@ -109,8 +111,12 @@ class Here:
     async def inject(self, _experiment: Any, undo: str, until: datetime) -> None:
         if self.unstrikable:
             raise NotNow("it does not answer")
+        name = undo.removeprefix("undo ")
+        if self.refusals.get(name, 0) > 0:
+            self.refusals[name] -= 1
+            raise NotNow("not yet")
         assert until - utc_now() < timedelta(minutes=31)
-        self.log.append(f"inject {undo.removeprefix('undo ')}")
+        self.log.append(f"inject {name}")
 
     async def recover(self, undo: str) -> TargetState:
         self.log.append(f"recover {undo.removeprefix('undo ')}")

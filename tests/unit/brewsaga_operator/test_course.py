@@ -27,6 +27,7 @@ async def test_the_undo_is_written_before_the_fault_is_put_on() -> None:
         noted = here.log.index(f"written {name} Injected")
         recovered = here.log.index(f"recover {name}")
         assert written < injected < noted < recovered < here.log.index(f"written {name} Recovered")
+        assert recovered < here.log.index("Verifying")
     assert {one["undo"] for one in status["targets"]} == {"undo a", "undo b"}
 
 
@@ -77,6 +78,14 @@ async def test_what_cannot_be_struck_is_taken_back_and_an_error() -> None:
     assert status["verdict"] == "Error"
     assert "it does not answer" in status["message"]
     assert "recover pod-1" in here.log
+
+
+async def test_who_was_struck_is_not_struck_again_while_another_is_awaited() -> None:
+    here = Here(SHORT | {"duration": "5s"}, spots_there=["a", "b"], refusals={"b": 2})
+    here.measurements = [Measurement("ok"), Measurement("0", "saga s-1")]
+    await here.run()
+    assert here.log.count("inject a") == 1
+    assert here.log.count("inject b") == 1
 
 
 async def test_an_abort_takes_back_first() -> None:
