@@ -1,6 +1,7 @@
 """One world for all tests of the operator; each test has names of its own in it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,15 @@ import pytest
 from brewsaga.stack import KafkaChoice, Stack, StackConfig, running
 from cluster.operator.setting import Setting, setting
 
+PRETEND = os.environ.get("OPERATOR_BACKEND") == "pretend"
+
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """A real Kafka and a real Postgres on this machine."""
+def stack() -> Iterator[Stack | None]:
+    """A real Kafka and a real Postgres on this machine, unless the services are pretended."""
+    if PRETEND:
+        yield None
+        return
     config = replace(StackConfig.from_environment(), kafka=KafkaChoice.REAL)
     with running(config) as started:
         print(started.describe())
@@ -21,7 +27,7 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def here(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
+def here(stack: Stack | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
     """A world on a loop of its own that lives as long as the module."""
     folder: Path = tmp_path_factory.mktemp("operator")
     loop = asyncio.new_event_loop()

@@ -30,24 +30,25 @@ READY_SECONDS = 30.0
 
 @dataclass
 class Setting:
-    """Everything of one module's tests."""
+    """Everything of one module's tests. `world` is None where the services are pretended."""
 
-    world: World
     place: Place
     folder: Path
+    order_url: str
     audit_url: str
+    service_urls: dict[str, str]
+    world: World | None = None
     operators: list[Child] = field(default_factory=list)
 
     async def start(self, **more: str) -> Child:
         """An operator, ready; `more` are settings of its environment."""
         (port,) = free_ports(1)
-        places = self.world.places
-        urls = {service: [places[service].url] for service in STRUCK}
+        urls = {service: [url] for service, url in self.service_urls.items()}
         given = {
             **{name: os.environ[name] for name in ("PATH", "KUBECONFIG", "HOME")},
             "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'operator'}",
             "PYTHONUNBUFFERED": "1",
-            "ORDER_URL": places["order"].url,
+            "ORDER_URL": self.order_url,
             "AUDIT_URL": self.audit_url,
             "SERVICE_URLS": json.dumps(urls),
             "WATCH_NAMESPACES": json.dumps([self.place.namespace]),
@@ -83,15 +84,19 @@ class Setting:
         return await self.rows_of(uid)
 
     async def rows_of(self, uid: str) -> list[Any]:
-        query = "SELECT saga_id, status, outcome FROM orders WHERE batch_id = $1"
-        return await self.world.rows("order", query, uid)
+        if self.world is not None:
+            query = "SELECT saga_id, status, outcome FROM orders WHERE batch_id = $1"
+            return await self.world.rows("order", query, uid)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            found: list[Any] = (await http.get(f"{self.order_url}/rows/{uid}")).json()
+            return found
 
     async def faults_on(self) -> list[Any]:
         """Every fault that is on in a service."""
         async with httpx.AsyncClient(trust_env=False) as http:
             found = []
-            for service in STRUCK:
-                answer = await http.get(f"{self.world.places[service].url}/faults")
+            for url in self.service_urls.values():
+                answer = await http.get(f"{url}/faults")
                 found += answer.json()["faults"]
             return found
 
@@ -124,26 +129,51 @@ async def install_crds() -> None:
 
 
 @asynccontextmanager
-async def setting(stack: Stack, folder: Path) -> AsyncIterator[Setting]:
-    """Services with chaos allowed, an auditor, a namespace that has opted in."""
+async def setting(stack: Stack | None, folder: Path) -> AsyncIterator[Setting]:
+    """Services with chaos allowed, an auditor, a namespace that has opted in; the services are
+    pretended where there is no stack.
+    """
     (folder / "token").write_text(TOKEN)
     namespace = f"operator-{uuid.uuid4().hex[:8]}"
-    extra = {"CHAOS_ENABLED": "true", "API_TOKEN_FILE": str(folder / "token")}
     await install_crds()
     await kubectl("create", "namespace", namespace)
     await kubectl("label", "namespace", namespace, "brewsaga.dev/chaos=allowed")
+    place = Place(namespace)
+    opened = _pretended(place, folder) if stack is None else _real(stack, place, folder)
     try:
-        async with world(stack, folder, RESAY_AFTER_SECONDS="1", **extra) as here:
-            auditor, url = await _auditor(here, folder)
-            made = Setting(here, Place(namespace), folder, url)
-            try:
-                yield made
-            finally:
-                made.kill()
-                auditor.process.kill()
-                auditor.process.wait()
+        async with opened as made:
+            yield made
+            made.kill()
     finally:
         await _remove(namespace)
+
+
+@asynccontextmanager
+async def _real(stack: Stack, place: Place, folder: Path) -> AsyncIterator[Setting]:
+    extra = {"CHAOS_ENABLED": "true", "API_TOKEN_FILE": str(folder / "token")}
+    async with world(stack, folder, RESAY_AFTER_SECONDS="1", **extra) as here:
+        auditor, url = await _auditor(here, folder)
+        urls = {service: here.places[service].url for service in STRUCK}
+        try:
+            yield Setting(place, folder, here.places["order"].url, url, urls, here)
+        finally:
+            auditor.process.kill()
+            auditor.process.wait()
+
+
+@asynccontextmanager
+async def _pretended(place: Place, folder: Path) -> AsyncIterator[Setting]:
+    (port,) = free_ports(1)
+    given = {**os.environ, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'tests'}"}
+    command = [sys.executable, "-m", "cluster.operator.pretend", str(port)]
+    child = Child.start("pretend", command, given, folder / "pretend.log")
+    url = f"http://127.0.0.1:{port}"
+    try:
+        await until("the pretended services answer", lambda: _answers(port), READY_SECONDS)
+        yield Setting(place, folder, url, url, {service: f"{url}/{service}" for service in STRUCK})
+    finally:
+        child.process.kill()
+        child.process.wait()
 
 
 async def _auditor(here: World, folder: Path) -> tuple[Child, str]:

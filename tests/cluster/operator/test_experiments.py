@@ -1,19 +1,14 @@
 """Each fault inside a service once, and each verdict: seen, and seen to need its cause."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from brewsaga.processes import Child
-from brewsaga.services_runner import Backing, environment, wait_ready
 from cluster.operator.kubectl import condition, finished
 from cluster.operator.setting import Setting
 
 pytestmark = pytest.mark.cluster
 
-FORGETFUL = Path(__file__).with_name("forgetful_payment.py")
 LOAD = [
     {"mode": "Choreography", "orders": 20, "ratePerSecond": 5},
     {"mode": "Orchestration", "orders": 20, "ratePerSecond": 5},
@@ -57,45 +52,6 @@ async def test_what_is_promised_holds_while_it_is_on(
     for number in range(len(LOAD)):
         load = await operated.place.until("brew", f"{name}-load-{number}", finished)
         assert sum(load["counts"].values()) == 20
-
-
-async def test_a_bug_in_a_service_fails_and_names_the_invariant_and_the_saga(
-    operated: Setting,
-) -> None:
-    """The planted bug: payment says that it has refunded, and moves no money."""
-    world = operated.world
-    world.kill(["payment"])
-    backing = Backing(world.bootstrap, world.urls)
-    given = environment("payment", backing, world.places, world.extra)
-    log = world.logs / "forgetful.log"
-    child = Child.start("payment", [sys.executable, str(FORGETFUL)], given, log)
-    world.children["payment"] = child
-    try:
-        await wait_ready([child], world.places)
-        fault = {"type": "FailRate", "percent": 100}
-        await operated.place.make("SagaExperiment", "bug", chaos("shipment", fault))
-        status = await operated.place.until("sx", "bug", finished, seconds=120)
-    finally:
-        world.kill(["payment"])
-        await world.rows("payment", FORGIVE)
-        await world.start(["payment"])
-    print(f"bug: {status['verdict']}: {status['message']}")
-    assert status["verdict"] == "Fail"
-    assert "invariant" in status["message"]
-    assert "saga" in status["message"]
-    assert status["probes"][0]["firstFailureAfter"]
-    assert condition(status, "AllRecovered")[0] == "True"
-    assert condition(status, "SteadyStateAfter")[0] == "False"
-
-
-FORGIVE = """
-INSERT INTO ledger (saga_id, kind, account, amount_cents, currency)
-SELECT saga_id, 'refund', account, -amount_cents, currency FROM ledger AS charge
-WHERE kind = 'charge' AND saga_id IN (SELECT saga_id FROM payments WHERE state IN ('UNDONE'))
-  AND NOT EXISTS (
-    SELECT 1 FROM ledger WHERE saga_id = charge.saga_id AND kind = 'refund')
-"""
-"""What the planted bug left out, so that the next test begins with promises that are kept."""
 
 
 async def test_without_a_target_it_is_an_error(operated: Setting) -> None:

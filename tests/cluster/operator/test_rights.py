@@ -135,4 +135,4 @@ async def test_what_is_granted_is_used_and_suffices(here: Setting) -> None:
 
 def urls_of(here: Setting) -> str:
     """Payment runs on this machine; order is the pods."""
-    return json.dumps({"payment": [here.world.places["payment"].url]})
+    return json.dumps({"payment": [here.service_urls["payment"]]})
