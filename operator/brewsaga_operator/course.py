@@ -7,7 +7,7 @@ time, at an abort, at a deletion, after a restart; and each fault inside a servi
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from brewsaga_operator import duration, events, names, objects
-from brewsaga_operator.cluster import ApiError, Cluster, custom
+from brewsaga_operator.cluster import ApiError, Cluster
 from brewsaga_operator.crash import Crash, Point
 from brewsaga_operator.experiment import (
     TAKEN_BACK,
@@ -32,6 +32,7 @@ from brewsaga_operator.experiment import (
     verdict,
     with_conditions,
 )
+from brewsaga_operator.load import make_load
 from brewsaga_operator.objects import Unreadable, utc_now
 from brewsaga_operator.order_api import Away, OrderApi, Refused
 from brewsaga_operator.plan import Milestone
@@ -49,6 +50,8 @@ from brewsaga_operator.targets import NotNow, Striker, Strikers, chosen
 from brewsaga_operator.telling import Telling
 
 LOOK_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 0.2
+"""How often it is looked whether to stop, while something is asked for."""
 MEASURE_SECONDS: Final = 2.0
 """Between two measurements of all probes while the fault is on."""
 MARGIN: Final = timedelta(seconds=15)
@@ -114,7 +117,7 @@ class Course:
             self._tell_active(is_on=True)
         while self._status.phase is not ExperimentPhase.FINISHED:
             try:
-                await self._step()
+                await self._unless_stopped(self._step())
             except ApiError as error:
                 if error.is_gone:
                     log.warning("experiment %s is gone", self._it.name)
@@ -124,6 +127,19 @@ class Course:
                 await self._leave()
                 return
             await self._stop.wait(LOOK_SECONDS)
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
+        """A source that is slow to answer holds up no deletion. What is cut off here was written
+        down before, so it is taken back.
+        """
+        task = asyncio.ensure_future(work)
+        while not task.done():
+            await asyncio.wait({task}, timeout=STOP_SECONDS)
+            if not task.done() and self._stop.is_set():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                return
+        task.result()
 
     async def _step(self) -> None:
         match self._status.phase:
@@ -230,7 +246,7 @@ class Course:
                 return
             self._parts.crash.at(Point.FAULT_INJECTED)
             await self._mark(target, TargetState.INJECTED)
-        await self._load()
+        await make_load(self._parts.cluster, self._it, self._body)
         await self._write(phase=ExperimentPhase.RUNNING, message="the fault is on")
         self._tell_active(is_on=True)
 
@@ -252,26 +268,6 @@ class Course:
             await self._write(probes=probes)
             left = (self._until() - utc_now()).total_seconds()
             await self._stop.wait(max(0.0, min(MEASURE_SECONDS, left) - LOOK_SECONDS))
-
-    async def _load(self) -> None:
-        """The orders of the experiment: they are there once, however often this is done."""
-        for number, load in enumerate(self._it.spec.load):
-            made = {
-                "apiVersion": names.API_VERSION,
-                "kind": names.SAGA_KIND,
-                "metadata": {
-                    "name": f"{self._it.name[:200]}-load-{number}",
-                    "namespace": self._it.namespace,
-                    "ownerReferences": [objects.owner_of(self._body)],
-                },
-                "spec": load.model_dump(mode="json", by_alias=True, exclude_none=True),
-            }
-            try:
-                path = custom(names.SAGAS, self._it.namespace)
-                await self._parts.cluster.create(path, made)
-            except ApiError as error:
-                if not error.exists:
-                    raise
 
     # ------------------------------------------------------------ after
 

@@ -49,14 +49,18 @@ class Here:
     """How often a target cannot be struck, before it can."""
     open_sagas: list[str] = field(default_factory=list)
     stopped: bool = False
+    hangs_in: str = ""
+    """The phase in which the source of the probes never answers."""
     waited: float = 0.0
 
     @property
     def body(self) -> dict[str, Any]:
+        deleted = {"deletionTimestamp": "2026-01-02T00:00:00Z"} if self.hangs_in else {}
         return {
             "apiVersion": "brewsaga.dev/v1alpha1",
             "kind": "SagaExperiment",
-            "metadata": {
+            "metadata": deleted
+            | {
                 "name": "x",
                 "namespace": "n",
                 "uid": "u",
@@ -125,6 +129,9 @@ class Here:
     # ------------------------------------------------------------ what is asked
 
     async def measure(self, _probe: Any) -> Measurement:
+        if self.hangs_in == self.status["phase"]:
+            self.stopped = True  # somebody deletes it meanwhile
+            await asyncio.Event().wait()
         return self.measurements.pop(0) if self.measurements else Measurement("holds")
 
     async def open_before(self, _moment: datetime) -> list[str]:

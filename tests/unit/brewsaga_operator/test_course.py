@@ -1,5 +1,6 @@
 """The way of an experiment from phase to phase, in memory: in which order things happen."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -86,6 +87,12 @@ async def test_who_was_struck_is_not_struck_again_while_another_is_awaited() -> 
     await here.run()
     assert here.log.count("inject a") == 1
     assert here.log.count("inject b") == 1
+
+
+async def test_a_source_that_never_answers_holds_up_no_deletion() -> None:
+    here = Here(SHORT | {"duration": "10m"}, hangs_in="Running")
+    await asyncio.wait_for(here.run(), 10)
+    assert here.log[-2:] == ["recover pod-1", "written pod-1 Recovered"]
 
 
 async def test_an_abort_takes_back_first() -> None:
