@@ -33,6 +33,7 @@ from sagakit.shell.health import HealthServer
 from sagakit.shell.token_file import TokenFileError, read_token
 
 WRONG_SETTING = 2
+WATCH_AGAIN_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +88,22 @@ async def _watch(
     sagas: Sagas,
     experiments: Experiments,
 ) -> None:
-    await kopf.operator(
-        registry=handlers.registry_of(sagas, experiments),
-        settings=reaching,
-        standalone=True,
-        clusterwide=not settings.watch_namespaces,
-        namespaces=settings.watch_namespaces,
-    )
+    """Kopf ends at SIGTERM; it also ends where a list or a watch is answered with 410 or the like,
+    and is then begun anew: it lists everything again, and nothing was kept in it.
+    """
+    while True:
+        try:
+            await kopf.operator(
+                registry=handlers.registry_of(sagas, experiments),
+                settings=reaching,
+                standalone=True,
+                clusterwide=not settings.watch_namespaces,
+                namespaces=settings.watch_namespaces,
+            )
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is watched again
+            log.warning("the watch has ended: %s; watching again", error)
+        await asyncio.sleep(WATCH_AGAIN_SECONDS)
 
 
 def _strikers(
