@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from brewsaga import repair_cli
+from brewsaga.chaos_commands import chaos_app
 from brewsaga.errors import CommandError, Exit
 from brewsaga.intake_commands import intake
 from brewsaga.machine_commands import machine
@@ -228,8 +229,6 @@ app.add_typer(machine)
 app.add_typer(intake, name="intake")
 app.add_typer(project)
 repair_cli.add_to(app)
-
-
 app.add_typer(chaos_app, name="chaos")
 
 

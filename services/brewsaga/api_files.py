@@ -15,6 +15,7 @@ import orchestrator.__main__
 import order.__main__
 import payment.__main__
 import shipment.__main__
+from brewsaga import auditor
 from inventory.settings import InventorySettings
 from orchestrator.settings import OrchestratorSettings
 from order.settings import OrderSettings
@@ -40,6 +41,7 @@ def described() -> dict[str, str]:
         shipment.__main__.describe(ShipmentSettings()),
     )
     apps = {spec.service: _app(spec) for spec in specs}
+    apps["auditor"] = auditor.create_app(cast(Any, None))
     apps["faults"] = create_api("BrewSaga faults", None)
     apps["faults"].include_router(faults_api.routes(Switchboard()))
     return {
