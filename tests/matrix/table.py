@@ -60,6 +60,7 @@ STORIES: Final = "unit/orchestrator/test_stories.py"
 ONE_SAGA: Final = "model/test_one_saga.py"
 VARIANTS: Final = "model/test_variants.py"
 FUZZ: Final = "fuzz/test_fuzz.py"
+EXPERIMENT: Final = "unit/brewsaga_operator/test_experiment.py"
 FAULTS: Final = "unit/sagakit/test_faults.py"
 
 TOGETHER, CHOREO, ORCH = Modes.TOGETHER, Modes.CHOREO, Modes.ORCH
@@ -312,7 +313,7 @@ ROWS: Final = (
         PLATFORM,
         "the operator dies between placing and status, a resource is deleted, the API server errs",
         "the same ids, no second order; the order goes on",
-        (NotYet(),),
+        (Proof("cluster/operator/test_crashes.py", "no_second_order", TOGETHER),),
     ),
     Row(
         PLATFORM,
@@ -324,7 +325,7 @@ ROWS: Final = (
         PLATFORM,
         "an experiment on a target that did not opt in",
         "it is refused",
-        (NotYet(),),
+        (Proof(EXPERIMENT, "what_is_not_allowed_is_refused_with_the_next_step", TOGETHER),),
     ),
     Row(
         LOAD,
