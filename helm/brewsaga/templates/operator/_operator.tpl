@@ -47,7 +47,7 @@ containers:
       - {name: BROKER_SELECTOR, value: {{ $operator.chaos.brokerSelector | quote }}}
       - {name: DATABASE_SELECTOR, value: {{ $operator.chaos.databaseSelector | quote }}}
       - {name: PROMETHEUS_URL, value: {{ $operator.prometheusUrl | quote }}}
-      {{- if $operator.auditor.enabled }}
+      {{- if and $operator.auditor.enabled $root.Values.audit.enabled }}
       - {name: AUDIT_URL, value: "http://{{ $full }}-auditor"}
       {{- end }}
       {{- if $root.Values.api.token.enabled }}
