@@ -5,6 +5,8 @@
 
 import asyncio
 import logging
+import os
+import socket
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -155,6 +157,8 @@ def main(arguments: Sequence[str]) -> None:
         settings = OperatorSettings()
         logs.configure("operator", settings.log_format, settings.log_level)
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line for each event heard
+        # Else kopf asks for the name of the user, and a container's need not have one.
+        os.environ.setdefault("POD_ID", socket.gethostname())
         asyncio.run(leave_all(settings) if "leave" in arguments else run(settings))
     except (ValidationError, TokenFileError) as error:
         sys.stderr.write(f"error: {error}\n")

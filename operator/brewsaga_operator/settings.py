@@ -41,7 +41,7 @@ class OperatorSettings(BaseSettings):
         description="labels of Kafka's pods",
     )
     database_selector: str = Field(
-        default="app.kubernetes.io/component=postgres", description="labels of Postgres' pods"
+        default="app.kubernetes.io/component=database", description="labels of Postgres' pods"
     )
     fault_port: int = Field(
         default=8080, ge=1, le=65_535, description="port of a pod's API with /faults"

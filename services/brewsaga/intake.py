@@ -4,13 +4,13 @@ What a choreography needs before its chain is changed. Knows the API alone.
 """
 
 import asyncio
-import getpass
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 from brewsaga.api_client import Json, OrderApi, order_api
 from brewsaga.errors import CommandError, Exit
+from brewsaga.person import name_of_user
 from saga.contract import Mode
 
 ASK_AGAIN_SECONDS: Final = 0.5
@@ -22,7 +22,7 @@ async def put(
     """Pause or resume, and print how each mode then stands."""
     async with order_api(url, token_file) as api:
         for mode in modes:
-            wanted = {"paused": paused, "reason": reason, "by": getpass.getuser()}
+            wanted = {"paused": paused, "reason": reason, "by": name_of_user()}
             print(line(await api.put_intake(mode.value, wanted)))
     return Exit.COMPLETED
 

@@ -3,7 +3,6 @@
 Whatever a command needs is imported when it runs, so that `--help` stays quick.
 """
 
-import getpass
 from collections.abc import Callable
 from typing import Annotated, Final
 
@@ -11,6 +10,7 @@ import typer
 
 from brewsaga.errors import CommandError, Exit
 from brewsaga.options import Token, run_command
+from brewsaga.person import name_of_user
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Or filters, or --all.")]
 ModeFilter = Annotated[str, typer.Option("-m", "--mode", help="choreo or orch.")]
@@ -135,7 +135,7 @@ def _repair(
         given,
         everything,
         dry_run,
-        who or getpass.getuser(),
+        who or name_of_user(),
         why,
         tuple(services or ()),
         output == "json",

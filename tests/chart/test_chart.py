@@ -16,6 +16,7 @@ from rendered import CHART, ROOT, VALUES, helm, of_kind, resources, text
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DEFAULT = CHART / "values.yaml"
+SERVICES = ("payment", "inventory", "shipment", "order", "orchestrator")
 KUBERNETES = [f"1.{minor}" for minor in range(30, 38)]
 OF_OTHERS = ("kafka.strimzi.io", "postgresql.cnpg.io", "monitoring.coreos.com", "keda.sh")
 EXCEPTIONS = {
@@ -102,6 +103,10 @@ def test_it_renders_what_it_did(values: Path) -> None:
         ("kafka.strimzi.controllers=2", "set 0 (brokers are controllers too), 3 or 5"),
         ("postgres.provider=external", "postgres.external.secrets.inventory is not set"),
         ("settings.databaseConnectionsMax=40", "raise it, or lower settings.databaseConnections"),
+        (
+            "operator.chaos.enabled=true,api.token.enabled=false",
+            "faults are switched with the token alone",
+        ),
         ("serviceDefaults.autoscaling.enabled=true", "install KEDA and set autoscaling.keda"),
     ],
 )
@@ -188,9 +193,10 @@ def test_topics_users_and_rights_are_those_of_the_contract() -> None:
 @pytest.mark.parametrize("values", VALUES, ids=ids)
 def test_a_service_gets_the_same_files_whoever_provides_kafka_and_postgres(values: Path) -> None:
     for deployment in of_kind(values, "Deployment").values():
-        pod = deployment["spec"]["template"]["spec"]
-        if pod["containers"][0]["name"] == "operator":
+        template = deployment["spec"]["template"]
+        if template["metadata"]["labels"]["app.kubernetes.io/component"] != "service":
             continue
+        pod = template["spec"]
         files = {
             item["path"]
             for source in pod["volumes"][0]["projected"]["sources"]
@@ -214,6 +220,34 @@ def test_no_secret_is_in_an_environment_or_an_argument(values: Path) -> None:
                     assert "valueFrom" not in variable, variable
                     assert "RANDOM" not in str(variable), variable
                 assert "RANDOM" not in str(container.get("args"))
+
+
+CHAOS_LABEL = "brewsaga.dev/chaos"
+
+
+def _pods_for_chaos(tmp_path: Path, **chaos: bool) -> dict[str, bool]:
+    """Each pod that the chart makes itself, and whether it lets itself be struck."""
+    values = tmp_path / f"{'-'.join(chaos) or 'default'}.yaml"
+    values.write_text(yaml.safe_dump({"operator": {"chaos": chaos}}))
+    found = {**of_kind(values, "Deployment"), **of_kind(values, "StatefulSet")}
+    pods = {name: one["spec"]["template"]["metadata"]["labels"] for name, one in found.items()}
+    return {name: labels.get(CHAOS_LABEL) == "allowed" for name, labels in pods.items()}
+
+
+def test_nothing_is_struck_that_was_not_allowed(tmp_path: Path) -> None:
+    assert not any(_pods_for_chaos(tmp_path).values())
+    services = {f"brewsaga-{one}" for one in SERVICES}
+    struck = {name for name, may in _pods_for_chaos(tmp_path, enabled=True).items() if may}
+    assert struck == services
+    pods = _pods_for_chaos(tmp_path, enabled=True, databaseKill=True)
+    assert {name for name, may in pods.items() if may} == {*services, "brewsaga-postgres"}
+
+
+def test_what_chaos_looks_for_is_how_the_pods_are_labelled() -> None:
+    chaos = yaml.safe_load(DEFAULT.read_text())["operator"]["chaos"]
+    database = of_kind(DEFAULT, "StatefulSet")["brewsaga-postgres"]
+    name, _, value = chaos["databaseSelector"].partition("=")
+    assert database["spec"]["template"]["metadata"]["labels"][name] == value
 
 
 def test_versions_are_said_in_one_place() -> None:

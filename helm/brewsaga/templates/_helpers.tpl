@@ -200,3 +200,8 @@ http://{{ include "brewsaga.fullname" . }}-order
 {{- define "brewsaga.contract" -}}
 {{ .Files.Get "files/contract.json" }}
 {{- end -}}
+
+{{/* Whether experiments may be run on what this chart deploys: not empty, or empty. */}}
+{{- define "brewsaga.chaos" -}}
+{{- if and .Values.operator.enabled .Values.operator.chaos.enabled }}yes{{ end -}}
+{{- end }}

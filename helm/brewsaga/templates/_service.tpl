@@ -28,6 +28,9 @@ spec:
         app.kubernetes.io/component: service
         brewsaga.dev/needs-kafka: "true"
         brewsaga.dev/needs-postgres: "true"
+        {{- if include "brewsaga.chaos" $root }}
+        brewsaga.dev/chaos: allowed
+        {{- end }}
         {{- with $own.podLabels }}{{ toYaml . | nindent 8 }}{{ end }}
       {{- with $own.podAnnotations }}
       annotations: {{- toYaml . | nindent 8 }}
@@ -93,6 +96,9 @@ spec:
             - {name: FAULTS_ENABLED, value: {{ $root.Values.faults.enabled | quote }}}
             - {name: FAULT_SEED, value: {{ $root.Values.faults.seed | quote }}}
             - {name: FAIL_RATE, value: {{ $own.failRate | quote }}}
+            {{- if include "brewsaga.chaos" $root }}
+            - {name: CHAOS_ENABLED, value: "true"}
+            {{- end }}
             {{- range $key := keys $own.env | sortAlpha }}
             - {name: {{ $key }}, value: {{ get $own.env $key | quote }}}
             {{- end }}
