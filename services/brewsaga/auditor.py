@@ -57,6 +57,11 @@ def create_app(judge: Judge) -> FastAPI:
     app = create_api("BrewSaga auditor", None)
     gate = asyncio.Lock()
 
+    @app.get("/livez", include_in_schema=False)
+    async def get_alive() -> dict[str, bool]:
+        """It serves. Whether it can judge is said in each answer, and is no cause to restart."""
+        return {"serves": True}
+
     @app.get("/audit", tags=["audit"], responses=errors(503))
     async def get_audit() -> AuditView:
         """Judge every promise now."""

@@ -25,6 +25,16 @@ containers:
     env:
       - {name: TOPIC_PREFIX, value: {{ $root.Values.topicPrefix | quote }}}
       {{- with .env }}{{ . | nindent 6 }}{{ end }}
+    {{- with .livePort }}
+    # It serves; whether it can judge now is said in each answer.
+    livenessProbe:
+      httpGet: {path: /livez, port: {{ . }}}
+      timeoutSeconds: 5
+      failureThreshold: 6
+    readinessProbe:
+      httpGet: {path: /livez, port: {{ . }}}
+      timeoutSeconds: 5
+    {{- end }}
     resources: {{- toYaml .resources | nindent 6 }}
     securityContext: {{- include "brewsaga.containerSecurity" $root | nindent 6 }}
     volumeMounts:

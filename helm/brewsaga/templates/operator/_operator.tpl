@@ -60,6 +60,9 @@ containers:
       periodSeconds: 10
       timeoutSeconds: 5
       failureThreshold: 3
+    readinessProbe:
+      httpGet: {path: /readyz, port: metrics}
+      timeoutSeconds: 5
     {{- end }}
     resources: {{- toYaml $operator.resources | nindent 6 }}
     securityContext: {{- include "brewsaga.containerSecurity" $root | nindent 6 }}
