@@ -61,6 +61,8 @@ SETTINGS = {
     for keep in (False, True)
 }
 LIMITS = Limits(resay_after_seconds=RESAY_AFTER_SECONDS, resay_max_seconds=RESAY_MAX_SECONDS)
+FIRST_OF_A_CONTAINER = 1
+"""Every process's own id, as in a container: the true one would be another in each run."""
 
 
 class Killed(BaseException):
@@ -156,6 +158,7 @@ def drive() -> None:
         (loop, "random", SimpleNamespace(uniform=_jitter)),
         (outbox, "message_ids", _message_ids),
         (workers, "uuid4", lambda: f"worker-{Ids.next()}"),
+        (workers, "os", SimpleNamespace(getpid=lambda: FIRST_OF_A_CONTAINER)),
         *((module, "log", _Silent()) for module in (loop, resay, follower, sweeper, workers)),
     )
     for module, name, value in replaced:
