@@ -13,7 +13,7 @@ from sim import schema
 from sim.expressions import INFINITY
 from sim.plans import Plan, Planner, normal
 from sim.specials import SPECIALS
-from sim.tasks import DIES, Wait
+from sim.tasks import DIES, wait
 
 if TYPE_CHECKING:
     from sim.processes import Process
@@ -103,6 +103,7 @@ class Connection:
         self._process = process
         self._world = process.world
         self._database = process.database
+        self._random = process.world.chance.random
         self._closed = False
 
     def is_closed(self) -> bool:
@@ -114,12 +115,19 @@ class Connection:
     async def fetch(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         database = self._database
         if database.in_transaction:
-            await self._hazard("in a transaction", yields=False)
+            if self._dies("in a transaction"):
+                await wait(DIES)
             return database.run(sql, parameters)
-        await self._hazard("before a statement")
+        if self._yields():
+            await wait(self._world.latency())
+        if self._dies("before a statement"):
+            await wait(DIES)
         found = database.run(sql, parameters)
         if sql.startswith("WITH part0"):
-            await self._hazard("after COMMIT")
+            if self._yields():
+                await wait(self._world.latency())
+            if self._dies("after COMMIT"):
+                await wait(DIES)
         return found
 
     async def fetchval(self, sql: str, *parameters: Any) -> Any:
@@ -136,25 +144,30 @@ class Connection:
     def transaction(self) -> "Transaction":
         return Transaction(self, self._process)
 
-    async def _hazard(self, where: str, *, yields: bool = True) -> None:
-        """Wait, or go on at once, and perhaps die or lose the connection here.
+    def _yields(self) -> bool:
+        """Whether others go first."""
+        if self._closed:
+            raise asyncpg.InterfaceError("connection is closed")
+        return self._random() < YIELDS
+
+    def _dies(self, where: str) -> bool:
+        """Whether the process is killed here. A connection that is lost here is raised.
 
         After a COMMIT nobody knows of it.
         """
-        world = self._world
         if self._closed:
             raise asyncpg.InterfaceError("connection is closed")
-        if yields and world.chance.random() < YIELDS:
-            await Wait(world.latency())
+        world = self._world
         if world.faulty:
-            drawn = world.chance.random()
+            drawn = self._random()
             if drawn < world.rates.until_deadlock and self._fails(where, drawn):
                 self._database.roll_back()
-                await Wait(DIES)
+                return True
         if self._database.away and where != "after COMMIT":
             self._lose(where)
         if not self._process.alive:
             self._lose("since its process died")
+        return False
 
     def _fails(self, where: str, drawn: float) -> bool:
         """Whether the process dies here; other failures are raised."""
@@ -175,10 +188,21 @@ class Connection:
         self._closed = True
         raise asyncpg.ConnectionDoesNotExistError(f"connection was closed {where}")
 
+    async def begin(self) -> None:
+        if self._yields():
+            await wait(self._world.latency())
+        if self._dies("before BEGIN"):
+            await wait(DIES)
+        self._database.in_transaction = True
+
     async def commit(self) -> None:
-        await self._hazard("before COMMIT", yields=False)
+        if self._dies("before COMMIT"):
+            await wait(DIES)
         self._database.commit()
-        await self._hazard("after COMMIT")
+        if self._yields():
+            await wait(self._world.latency())
+        if self._dies("after COMMIT"):
+            await wait(DIES)
 
 
 class Transaction:
@@ -190,8 +214,7 @@ class Transaction:
         self._database = process.database
 
     async def __aenter__(self) -> None:
-        await self._connection._hazard("before BEGIN")
-        self._database.in_transaction = True
+        await self._connection.begin()
 
     async def __aexit__(self, kind: type[BaseException] | None, *_rest: object) -> Literal[False]:
         if not self._process.alive:
@@ -219,7 +242,7 @@ class Lease:
 
     async def __aenter__(self) -> Connection:
         if self._process.database.away:
-            await Wait(self._process.world.latency())
+            await wait(self._process.world.latency())
             if self._process.database.away:
                 raise ConnectionRefusedError("the database is away")
         return Connection(self._process)

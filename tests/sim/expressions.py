@@ -120,18 +120,26 @@ def _name(word: str, columns: Collection[str], aliases: Aliases, other: str) -> 
     return _WORDS.get(word.lower()) or f'{other}["{word}"]'
 
 
-def function(expression: str) -> Callable[..., Any]:
-    """A function of the stored row, the line, the excluded row, the parameters, the world, and
-    whether the row was there before.
-    """
-    source = f"lambda R, L, E, P, W, X: {expression}"
-    made: Callable[..., Any] = eval(source, dict(_NAMESPACE))  # noqa: S307 - our own statements
+def compiled(arguments: str, expression: str, **names: Any) -> Callable[..., Any]:
+    """A function of these arguments, that knows `names` too."""
+    source = f"lambda {arguments}: {expression}"
+    made: Callable[..., Any] = eval(source, {**_NAMESPACE, **names})  # noqa: S307 - ours
     return made
 
 
-def compile_test(text: str, columns: Collection[str]) -> Callable[[dict[str, Any]], bool]:
-    """A table's CHECK."""
-    source = f"lambda R: {translate(_membership(text), columns, {})}"
+def function(expression: str, **names: Any) -> Callable[..., Any]:
+    """A function of the stored row, the line, the excluded row, the parameters, the world, and
+    whether the row was there before.
+    """
+    return compiled("R, L, E, P, W, X", expression, **names)
+
+
+def compile_test(
+    checks: Sequence[str], columns: Collection[str]
+) -> Callable[[dict[str, Any]], bool]:
+    """All CHECKs of a table as one."""
+    tests = (f"({translate(_membership(check), columns, {})})" for check in checks)
+    source = f"lambda R: {' and '.join(tests) or True}"
     made: Callable[[dict[str, Any]], bool] = eval(source, dict(_NAMESPACE))  # noqa: S307 - ours
     return made
 

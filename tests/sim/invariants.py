@@ -50,6 +50,9 @@ _MOVES = {
 
 _SETTLED = {"DONE": {"do"}, "OWED": {"do"}, "UNDONE": {"do", "undo"}}
 """The effects that a participant's row stands for; of the others there are none."""
+_OF_THE_STOCK = ("stock", "stock_moves")
+_OF_A_SAGA = (*SERVICE_OF, "orders", "saga_state", "ledger", "stock_moves", "assignments")
+"""The tables that are looked at across services: what is in another changes nothing there."""
 _EFFECT_OF = {"charge": "do", "reserve": "do", "refund": "undo", "release": "undo"}
 
 
@@ -69,8 +72,8 @@ class Judge:
             if table == "outbox" and before is None and after is not None
         }
         sagas: dict[str, None] = {}
+        stock = False
         for table, _key, before, after in changes:
-            row = after or before or {}
             if table == "outbox":
                 self._outbox(database, before, after)
             elif table in SERVICE_OF and after is not None:
@@ -79,11 +82,12 @@ class Judge:
                 self._saga(database, table, before, after or {}, said)
             elif table == "saga_history":
                 self._history(database, after or {})
-            if "saga_id" in row and table != "dead_letters":
-                sagas[row["saga_id"]] = None
+            if table in _OF_A_SAGA:
+                sagas[(after or before or {})["saga_id"]] = None
+            stock = stock or table in _OF_THE_STOCK
         for saga_id in sagas:
             self.saga(saga_id)
-        if database.service == "inventory":
+        if stock:
             self._stock(database)
 
     def published(self, message_id: str, value: bytes) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
-from sim.expressions import Aliases, function, split, translate
+from sim.expressions import Aliases, compiled, function, split, translate
 from sim.schema import Row, Shape
 
 Parameters = Sequence[Any]
@@ -42,10 +42,10 @@ class Keyed(tuple[Any, ...]):
     """A record that is also read by its columns' names."""
 
     __slots__ = ()
-    names: tuple[str, ...] = ()
+    places: Mapping[str, int] = {}
 
     def __getitem__(self, at: Any) -> Any:
-        return tuple.__getitem__(self, self.names.index(at) if isinstance(at, str) else at)
+        return tuple.__getitem__(self, self.places[at] if isinstance(at, str) else at)
 
 
 _COMPOSED = re.compile(r"^WITH (part0 AS .*) SELECT as_expected\(ARRAY\[(.*)\], \$(\d+)::")
@@ -189,7 +189,12 @@ class Planner:
         def run(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
             returned, stored = [], tables.rows(table)
             for line in lines(tables, parameters):
-                for row in _candidates(stored, key_of and line.get(key_of), key_of):
+                if key_of is None:
+                    rows = list(stored.values())
+                else:
+                    row = stored.get(line.get(key_of))
+                    rows = [] if row is None else [row]
+                for row in rows:
                     if test(row, line, None, parameters, tables, 0):
                         changed = {**row, **assign(row, line, None, parameters, tables, 0)}
                         _check(shape, changed)
@@ -216,13 +221,11 @@ class Planner:
     def _delete(self, found: re.Match[str]) -> Plan:
         table, where = found.groups()
         shape = self._shapes[table]
-        test = function(translate(where, frozenset(shape.columns), {table: "R"}))
+        test = translate(where, frozenset(shape.columns), {table: "R"})
+        choose = compiled("rows, P, W", f"[key for key, R in rows.items() if {test}]")
 
         def run(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
-            stored = tables.rows(table)
-            gone = [
-                key for key, row in stored.items() if test(row, None, None, parameters, tables, 0)
-            ]
+            gone = choose(tables.rows(table), parameters, tables)
             for key in gone:
                 tables.put(table, key, None)
             return [(1,)] * len(gone)
@@ -235,22 +238,24 @@ class Planner:
         selected, table, alias, where, ordered, limit, _locked = found.groups()
         shape = self._shapes[table]
         columns, aliases = frozenset(shape.columns), {alias or table: "R", table: "R"}
-        result = _result(selected, columns, aliases)
-        test = function(translate(where or "true", columns, aliases))
-        order = function(f"({translate(ordered, columns, aliases)},)") if ordered else None
-        limit_at = int(limit[1:]) - 1 if limit else None
+        result, names = _values(selected, columns, aliases)
+        test = translate(where or "true", columns, aliases)
+        if not ordered and not limit:
+            source = f"[{result} for R in rows if {test}]"
+        else:
+            chosen = f"[R for R in rows if {test}]"
+            if ordered:
+                by = f"({translate(ordered, columns, aliases)},)"
+                chosen = f"sorted({chosen}, key=lambda R: {by})"
+            source = f"[{result} for R in {chosen}{f'[: P[{int(limit[1:]) - 1}]]' if limit else ''}]"
+        choose = compiled("rows, P, W", source, **names)
         wanted = _BY_KEY.search(where or "") if shape.key_columns == ("saga_id",) else None
         wanted_at = int(wanted[1] or wanted[2]) - 1 if wanted else None
 
         def run(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
             stored = tables.rows(table)
             rows = _wanted(stored, None if wanted_at is None else parameters[wanted_at])
-            chosen = [row for row in rows if test(row, None, None, parameters, tables, 0)]
-            if order is not None:
-                chosen.sort(key=lambda row: order(row, None, None, parameters, tables, 0))
-            if limit_at is not None:
-                chosen = chosen[: parameters[limit_at]]
-            return [result(row, None, None, parameters, tables, 0) for row in chosen]
+            return choose(rows, parameters, tables)
 
         return run
 
@@ -284,15 +289,24 @@ def _output_name(selected: str) -> str:
     return selected.rpartition(" AS ")[2] if " AS " in selected else selected.rpartition(".")[2]
 
 
-def _result(selected: str, columns: Collection[str], aliases: Aliases) -> Callable[..., Any]:
-    """The values of a SELECT or RETURNING; read by name too where a statement names one."""
+def _values(
+    selected: str, columns: Collection[str], aliases: Aliases
+) -> tuple[str, dict[str, Any]]:
+    """The values of a SELECT or RETURNING as an expression, with the names that it needs; they are
+    read by name too where a statement names one.
+    """
     parts = split(selected)
-    values = [translate(part.partition(" AS ")[0], columns, aliases) for part in parts]
-    made = function(f"({', '.join(values)},)")
+    listed = [translate(part.partition(" AS ")[0], columns, aliases) for part in parts]
+    values = f"({', '.join(listed)},)"
     if not any("current_step" in part or "worker_id" in part for part in parts):
-        return made
-    kind = type("Record", (Keyed,), {"names": tuple(_output_name(part) for part in parts)})
-    return lambda *arguments: kind(made(*arguments))
+        return values, {}
+    places = {_output_name(part): at for at, part in enumerate(parts)}
+    return f"Record({values})", {"Record": type("Record", (Keyed,), {"places": places})}
+
+
+def _result(selected: str, columns: Collection[str], aliases: Aliases) -> Callable[..., Any]:
+    values, names = _values(selected, columns, aliases)
+    return function(values, **names)
 
 
 def _assigner(
@@ -311,29 +325,22 @@ def _line_source(source: str) -> Lines:
     """Lines as `sagakit.shell.lines` sends them: an array a column, or one value for all."""
     inside = source[1 : source.rindex(")")].removeprefix("SELECT ")
     selected, _, arrays = inside.partition(" FROM unnest(")
-    names, once, places = [], dict[str, int](), dict[str, int]()
+    places = dict[str, int]()
     if arrays:
         sent, _, listed = arrays.partition(") AS varying (")
         numbers = [int(number) - 1 for number in re.findall(r"\$(\d+)", sent)]
         places = dict(zip(_names(listed.rstrip(")")), numbers, strict=True))
+    values = {name: f"v{at}" for name, at in places.items()}
     for part in split(selected):
-        names.append(_output_name(part))
         parameter = re.match(r"\$(\d+)::", part)
         if parameter:
-            once[names[-1]] = int(parameter[1]) - 1
-    varying = list(places)
-    arrays_at = list(places.values())
-
-    def lines(_tables: Tables, parameters: Parameters) -> list[Row]:
-        same = {name: parameters[at] for name, at in once.items()}
-        if not varying:
-            return [same]
-        columns = (parameters[at] for at in arrays_at)
-        return [
-            {**same, **dict(zip(varying, line, strict=True))} for line in zip(*columns, strict=True)
-        ]
-
-    return lines
+            values[_output_name(part)] = f"P[{int(parameter[1]) - 1}]"
+    row = ", ".join(f'"{name}": {value}' for name, value in values.items())
+    if not places:
+        return compiled("_W, P", f"[{{{row}}}]")
+    each = ", ".join(f"v{at}" for at in places.values())
+    columns = ", ".join(f"P[{at}]" for at in places.values())
+    return compiled("_W, P", f"[{{{row}}} for {each}, in zip({columns}, strict=True)]")
 
 
 def _no_line(_tables: Tables, _parameters: Parameters) -> list[Row]:
@@ -351,13 +358,6 @@ def _line_key(where: str, key_columns: Sequence[str], aliases: Aliases) -> str |
     return None
 
 
-def _candidates(stored: dict[Any, Row], key: Any, by_key: str | None) -> list[Row]:
-    if by_key is None:
-        return list(stored.values())
-    row = stored.get(key)
-    return [] if row is None else [row]
-
-
 def _wanted(stored: dict[Any, Row], keys: Sequence[Any] | None) -> list[Row]:
     if keys is None:
         return list(stored.values())
@@ -365,6 +365,5 @@ def _wanted(stored: dict[Any, Row], keys: Sequence[Any] | None) -> list[Row]:
 
 
 def _check(shape: Shape, row: Row) -> None:
-    for check in shape.checks:
-        if not check(row):
-            raise asyncpg.CheckViolationError(f"a check of {shape.name} fails for {row}")
+    if not shape.is_sound(row):
+        raise asyncpg.CheckViolationError(f"a check of {shape.name} fails for {row}")

@@ -23,8 +23,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Shape:
-    """One table as the schema has it. `key` gives a row's primary key, `checks` are what it must
-    pass.
+    """One table as the schema has it. `key` gives a row's primary key, `is_sound` is all of its
+    checks.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Shape:
     defaults: dict[str, str]
     key_columns: tuple[str, ...]
     key: Callable[[Row], Any]
-    checks: tuple[Callable[..., bool], ...]
+    is_sound: Callable[[Row], bool]
 
 
 def read(service: str) -> dict[str, Shape]:
@@ -65,9 +65,8 @@ def _shape(name: str, body: str) -> Shape:
         if check:
             checks.append(check[1])
     shaped = frozenset(columns)
-    tests = tuple(compile_test(check, shaped) for check in checks)
     return Shape(
-        name, tuple(columns), defaults, key_columns, compile_row(key_columns, shaped), tests
+        name, tuple(columns), defaults, key_columns, compile_row(key_columns, shaped), compile_test(checks, shaped)
     )
 
 

@@ -36,14 +36,13 @@ def _were_in_hand(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...
 
 
 def _put_down(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
-    gone = [
-        (topic, partition, offset)
-        for topic, partition, offset in tables.rows("in_hand")
-        if any(
-            (topic, partition) == place[:2] and offset <= place[2]
-            for place in zip(*parameters, strict=True)
-        )
-    ]
+    known = tables.rows("in_hand")
+    if not known:
+        return []
+    done: dict[tuple[str, int], int] = {}
+    for topic, partition, offset in zip(*parameters, strict=True):
+        done[topic, partition] = max(offset, done.get((topic, partition), offset))
+    gone = [place for place in known if place[2] <= done.get(place[:2], -1)]
     for place in gone:
         tables.put("in_hand", place, None)
     return [(1,)] * len(gone)

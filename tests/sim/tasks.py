@@ -7,7 +7,7 @@ A coroutine yields how many seconds of virtual time it waits, or None where some
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Generator
-from types import SimpleNamespace
+from types import SimpleNamespace, coroutine
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,16 +16,10 @@ DIES = -1.0
 """Yielded where the process is killed at this very place; it is never resumed."""
 
 
-class Wait:
+@coroutine
+def wait(seconds: float | None) -> Generator[float | None, None, None]:
     """Awaited for a time, or for ever until woken."""
-
-    __slots__ = ("seconds",)
-
-    def __init__(self, seconds: float | None) -> None:
-        self.seconds = seconds
-
-    def __await__(self) -> Generator[float | None, None, None]:
-        yield self.seconds
+    yield seconds
 
 
 class Task:
@@ -65,12 +59,12 @@ class Queue(Generic[T]):
     async def get(self) -> T:
         while not self._items:
             self._taker = Current.task
-            await Wait(None)
+            await wait(None)
         return self._items.popleft()
 
 
 async def _sleep(seconds: float) -> None:
-    await Wait(seconds)
+    await wait(seconds)
 
 
 LOOP: Any = SimpleNamespace(

@@ -4,13 +4,13 @@ Virtual time: what happens next is the earliest alarm. Chance has one source, so
 decides. Nothing here knows what is right: that is `invariants`' to say.
 """
 
-import heapq
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from heapq import heappop, heappush
 from typing import Any
 
 from sagakit.shell.ports import Record
@@ -61,11 +61,13 @@ class World:
         self.chance = random.Random(seed)  # noqa: S311 - a simulation is repeatable
         self.rates = Rates.drawn(self.chance)
         self.time = 0.0
+        self._moment = (0.0, BEGINNING)
         self.faulty = True
         self.keeps_outbox = self.chance.random() < self.rates.keeps_outbox
         self.told = Told(seed, "+".join(self.modes))
         self.lines: list[Line] | None = [] if story else None
-        self._alarms: list[tuple[float, int, Callable[[], None]]] = []
+        self._alarms: list[tuple[float, int, Any, int]] = []
+        """When, the alarm's number, and what is called then; or a task, and its wakes."""
         self._alarm_number = 0
         self.databases = {service: Database(self, service) for service in SERVICES}
         self.groups = {
@@ -84,11 +86,14 @@ class World:
     # ------------------------------------------------------------ time
 
     def moment(self, skew_seconds: float) -> datetime:
-        return BEGINNING + timedelta(seconds=self.time + skew_seconds)
+        seconds = self.time + skew_seconds
+        if self._moment[0] != seconds:  # it is asked again and again at one time
+            self._moment = (seconds, BEGINNING + timedelta(seconds=seconds))
+        return self._moment[1]
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         self._alarm_number += 1
-        heapq.heappush(self._alarms, (self.time + seconds, self._alarm_number, call))
+        heappush(self._alarms, (self.time + seconds, self._alarm_number, call, 0))
 
     def latency(self) -> float:
         """A round trip to the database or the broker."""
@@ -110,8 +115,11 @@ class World:
             if not alarms or alarms[0][0] > deadline:
                 self.time = deadline
                 return until()
-            self.time, _number, call = heapq.heappop(alarms)
-            call()
+            self.time, _number, what, wakes = heappop(alarms)
+            if wakes:
+                self._resume(what, wakes)
+            else:
+                what()
         raise Violated(f"no rest after {EVENTS_MAX} events")
 
     # ------------------------------------------------------------ tasks
@@ -127,8 +135,8 @@ class World:
 
     def _alarm_for(self, task: Task, seconds: float) -> None:
         task.wakes += 1
-        number = task.wakes
-        self.after(seconds, lambda: self._resume(task, number))
+        self._alarm_number += 1
+        heappush(self._alarms, (self.time + seconds, self._alarm_number, task, task.wakes))
 
     def _resume(self, task: Task, number: int) -> None:
         process = task.process
