@@ -5,12 +5,12 @@ there the scheduler does go elsewhere. What fails is drawn from the world's chan
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import asyncpg
 
 from sim import schema
-from sim.expressions import INFINITY
 from sim.plans import Plan, Planner, normal
 from sim.specials import SPECIALS
 from sim.tasks import DIES, wait
@@ -51,10 +51,14 @@ class Database:
         self.tables: dict[str, dict[Any, schema.Row]] = {name: {} for name in SHAPES[service]}
         self.skew_seconds = 0.0
         self.away = False
-        self.now = INFINITY
         self.random = world.chance.random
         self._journal: list[Change] = []
         self.in_transaction = False
+
+    @property
+    def now(self) -> datetime:
+        """By the database's own clock."""
+        return self.world.moment(self.skew_seconds)
 
     def rows(self, table: str) -> dict[Any, schema.Row]:
         return self.tables[table]
@@ -69,7 +73,6 @@ class Database:
 
     def run(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """One statement: all of it or nothing."""
-        self.now = self.world.moment(self.skew_seconds)
         before = len(self._journal)
         try:
             found = _plan(self.service, sql)(self, parameters)

@@ -23,7 +23,8 @@ UNEXPECTED = "BS001"
 class Tables(Protocol):
     """What a plan works on: rows by table and key, the clock and the chance of one database."""
 
-    now: Any
+    @property
+    def now(self) -> Any: ...
 
     def random(self) -> float: ...
 
@@ -74,6 +75,7 @@ _CLOCKED = re.compile(
     r"LEFT JOIN (\w+)(?: AS (\w+))? ON (.*)$"
 )
 _DELETE = re.compile(r"^DELETE FROM (\w+) WHERE (.*?)(?: RETURNING 1)?$")
+_PARAMETER = re.compile(r"\$(\d+)")
 _FILTERED = re.compile(r"count\(\*\) FILTER \(WHERE (\w+)\)")
 _BY_KEY = re.compile(r"\bsaga_id (?:= ANY ?\(\$(\d+)::text\[\]\)|= ANY ?\(\$(\d+)\))")
 
@@ -88,6 +90,8 @@ class Planner:
 
     def __init__(self, shapes: Mapping[str, Shape]) -> None:
         self._shapes = shapes
+        self._parts: dict[str, Plan] = {}
+        """The parts of composed statements: the same ones come in many combinations."""
 
     def plan(self, sql: str) -> Plan:
         """The plan of a statement. Raises NotImplementedError for a form that is not known."""
@@ -123,14 +127,14 @@ class Planner:
     # ------------------------------------------------------------ all that a batch writes
 
     def _composed(self, found: re.Match[str]) -> Plan:
-        parts = [self.plan(part) for part in _parts(found[1])]
+        parts = [self._part(part) for part in _parts(found[1])]
         measures = [bool(_FILTERED.search(one)) for one in split(found[2])]
         expected_at = int(found[3]) - 1
 
         def run(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
             measured = []
-            for part, filtered in zip(parts, measures, strict=True):
-                returned = part(tables, parameters)
+            for (part, first, end), filtered in zip(parts, measures, strict=True):
+                returned = part(tables, parameters[first:end])
                 measured.append(
                     sum(bool(row[0]) for row in returned) if filtered else len(returned)
                 )
@@ -140,6 +144,16 @@ class Planner:
             return [(measured,)]
 
         return run
+
+    def _part(self, text: str) -> tuple[Plan, int, int]:
+        """The plan of one part, and which of the whole's parameters are its own."""
+        numbers = [int(number) for number in _PARAMETER.findall(text)]
+        first, end = min(numbers) - 1, max(numbers)
+        by_itself = _PARAMETER.sub(lambda found: f"${int(found[1]) - first}", text)
+        plan = self._parts.get(by_itself)
+        if plan is None:
+            plan = self._parts[by_itself] = self.plan(by_itself)
+        return plan, first, end
 
     def _insert(self, found: re.Match[str]) -> Plan:
         table, alias, listed, selected, source, conflict, returning = found.groups()

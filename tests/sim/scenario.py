@@ -383,7 +383,6 @@ def _undos(order: NewOrder) -> list[tuple[str, str, str, bytes]]:
 
 def _retry(database: Any) -> None:
     """A person's retry, as the repair verb does it: parked no more, due at once."""
-    database.now = database.world.moment(database.skew_seconds)
     for table in ("payments", "reservations"):
         for saga_id, row in list(database.tables.get(table, {}).items()):
             if row["parked"]:
