@@ -5,6 +5,7 @@ raises Conflict once, `later` is answered after half a second, anything else is 
 """
 
 import asyncio
+import hashlib
 import os
 import time
 import uuid
@@ -132,8 +133,8 @@ async def place(servers: tuple[str, str]) -> AsyncIterator[Place]:
     await connection.execute(f"CREATE DATABASE {name}")
     url = admin_url.rpartition("/")[0] + f"/{name}"
     inside = await asyncpg.connect(url)
-    schema = (DB / "every" / "001_outbox.sql").read_text(encoding="utf-8")
-    await inside.execute(schema.replace(":service_role", user))
+    for schema in sorted((DB / "every").glob("*.sql")):
+        await inside.execute(schema.read_text().replace(":service_role", user))
     await inside.execute("CREATE TABLE seen (key text PRIMARY KEY)")
     await inside.close()
     yield Place(bootstrap, url, prefix)
@@ -301,6 +302,35 @@ async def test_a_message_that_kills_the_process_is_put_aside(place: Place) -> No
         assert await runtime.pool.fetchval("SELECT pid FROM workers") == os.getpid()
     assert reason == "crash_loop"
     assert [key.encode() for key in keys if key not in echo.handled] == [record.key()]
+
+
+async def test_a_killer_that_was_put_aside_is_passed_over_when_it_comes_again(place: Place) -> None:
+    keys = await asyncio.to_thread(place.say, b"deadly", b"hello", b"poison")
+    connection = await asyncpg.connect(place.url)
+    await connection.execute(
+        "INSERT INTO workers (worker_id, mode, host, pid, seen_at)"
+        " VALUES ($1, 'choreo', 'gone', 1, now() - interval '1 minute')",
+        uuid.uuid4(),
+    )
+    for record in await asyncio.to_thread(place.heard, "choreo.in", 3):
+        # The second one was put aside when its place had another content.
+        value = b"other" if record.value() == b"hello" else record.value()
+        await connection.execute(
+            'INSERT INTO dead_letters (mode, topic, partition, "offset", size_bytes, sha256,'
+            " reason, detail) VALUES ('choreo', 'choreo.in', $1, $2, 1, $3, $4, 'before')",
+            record.partition(),
+            record.offset(),
+            hashlib.sha256(value).digest(),
+            "undecodable" if value == b"poison" else "crash_loop",
+        )
+    await connection.close()
+    echo = Echo()
+    async with service(place, Parts(handlers=[echo])) as runtime:
+        await until(counts(runtime, SEEN, 1))
+        later = await asyncio.to_thread(place.say, b"hello", b"hello", b"hello", b"hello")
+        await until(counts(runtime, SEEN, 5))
+        assert await runtime.pool.fetchval(DEAD) == 3
+    assert sorted(echo.handled) == sorted([keys[1], *later])
 
 
 @dataclass

@@ -124,6 +124,13 @@ OF_PLUMBING: Final[tuple[Mutant, ...]] = (
         "ATTEMPTS_MAX: Final = 1_000_000\n",
     ),
     mutant(
+        "what was put aside as a killer is tried again",
+        "poison crash loop",
+        LOOP,
+        "            sound = await dead.without_killers(connection, records)\n",
+        "            sound = records\n",
+    ),
+    mutant(
         "the database's absence is taken for the message's fault",
         "a sound message is put aside",
         "sagakit/shell/database.py",

@@ -59,6 +59,7 @@ class Member:
     def finished(self, batch: Batch) -> None:
         assert self.group is not None
         world = self.process.world
+        world.judge.finished(self.group.service, batch.records)
         if self.in_work == batch.records:
             self.in_work = []
         self._done.append((world.time + OFFSETS_COMMITTED_AFTER_SECONDS, batch.records))

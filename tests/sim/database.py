@@ -123,10 +123,13 @@ class Connection:
             return database.run(sql, parameters)
         if self._yields():
             await wait(self._world.latency())
+        writes = sql.startswith("WITH part0")
+        if writes and (seconds := self._world.slow_seconds(self._process)):
+            await wait(seconds)
         if self._dies("before a statement"):
             await wait(DIES)
         found = database.run(sql, parameters)
-        if sql.startswith("WITH part0"):
+        if writes:
             if self._yields():
                 await wait(self._world.latency())
             if self._dies("after COMMIT"):

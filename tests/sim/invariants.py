@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sim.violation import Violated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sagakit.shell.ports import Record
     from sim.database import Change, Database
     from sim.world import World
 
@@ -96,6 +99,25 @@ class Judge:
             raise Violated(f"19: record {message_id} is in a topic and was in no outbox")
         if self._bytes[message_id] != value:
             raise Violated(f"20: record {message_id} has other bytes than its row")
+
+    def finished(self, service: str, records: "Sequence[Record]") -> None:
+        """21: what cannot be handled is put aside before its offset is given back."""
+        poison = self._world.poison
+        for place in (record[:3] for record in records if record[:3] in poison):
+            letters = self._world.databases[service].tables["dead_letters"]
+            if not any(key[:3] == place for key in letters):
+                raise Violated(f"21: {service} is past {place}, which was not put aside")
+
+    def killers(self, service: str) -> frozenset[Any]:
+        """The records that this service has put aside because they killed it."""
+        letters = self._world.databases[service].tables["dead_letters"]
+        return frozenset(key[:3] for key, row in letters.items() if row["reason"] == "crash_loop")
+
+    def read(self, records: "Sequence[Record]", killers: frozenset[Any]) -> None:
+        """21: after an unclean stop no record is read that was known to kill."""
+        for record in records if killers else ():
+            if record[:3] in killers:
+                raise Violated(f"21: {record[:3]} was put aside as a killer, and is read again")
 
     # ------------------------------------------------------------ one change
 

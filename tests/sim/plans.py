@@ -261,7 +261,9 @@ class Planner:
             if ordered:
                 by = f"({translate(ordered, columns, aliases)},)"
                 chosen = f"sorted({chosen}, key=lambda R: {by})"
-            source = f"[{result} for R in {chosen}{f'[: P[{int(limit[1:]) - 1}]]' if limit else ''}]"
+            source = (
+                f"[{result} for R in {chosen}{f'[: P[{int(limit[1:]) - 1}]]' if limit else ''}]"
+            )
         choose = compiled("rows, P, W", source, **names)
         wanted = _BY_KEY.search(where or "") if shape.key_columns == ("saga_id",) else None
         wanted_at = int(wanted[1] or wanted[2]) - 1 if wanted else None

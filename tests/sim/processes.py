@@ -184,8 +184,19 @@ class _Silent:
         Current.world.sometimes("logged an exception")
 
 
-class _Uncounted(Worker[Any]):
-    """The loop without its counts."""
+class _Watched(Worker[Any]):
+    """The loop without its metrics. What is done after an unclean stop is shown to the judge."""
+
+    _known_killers: frozenset[Any] = frozenset()
+
+    async def _work_cautiously(self, records: Sequence[Record]) -> None:
+        self._known_killers = Current.world.judge.killers(self._handler.service)
+        await super()._work_cautiously(records)
+        self._known_killers = frozenset()
+
+    def _read(self, records: Sequence[Record]) -> Any:
+        Current.world.judge.read(records, self._known_killers)
+        return super()._read(records)
 
     def _observe(self, *_arguments: Any) -> None:
         return None
@@ -266,7 +277,7 @@ class Process:
         return self.world.moment(0.0)
 
     def _join(self, handler: Any) -> Member:
-        worker = _Uncounted(handler, self.runtime, workers.Crew())
+        worker = _Watched(handler, self.runtime, workers.Crew())
         worker._row.host = self.name
         worker._batches = Queue()  # type: ignore[assignment]
         member: Member = worker.consumer  # type: ignore[assignment]

@@ -18,6 +18,7 @@ class Rates:
 
     crash: float
     stop: float
+    pause: float
     database_error: float
     deadlock: float
     drop: float
@@ -41,6 +42,7 @@ class Rates:
         return cls(
             crash=crash,
             stop=_sometimes(chance, 0.004),
+            pause=_sometimes(chance, 0.5),
             database_error=error,
             deadlock=deadlock,
             drop=_sometimes(chance, 0.25),

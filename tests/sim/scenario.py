@@ -70,7 +70,7 @@ class Scenario:
         world = self.world
         self._stock()
         for service in SERVICES:
-            for number in range(1 + int(self.chance.random() < 0.7)):
+            for number in range(1 + int(self.chance.random() < 0.85)):
                 process = Process(world, service, number + 1)
                 world.processes.append(process)
                 world.after(self.chance.random() * 2.0, partial(world.restart, process))

@@ -66,7 +66,12 @@ def _shape(name: str, body: str) -> Shape:
             checks.append(check[1])
     shaped = frozenset(columns)
     return Shape(
-        name, tuple(columns), defaults, key_columns, compile_row(key_columns, shaped), compile_test(checks, shaped)
+        name,
+        tuple(columns),
+        defaults,
+        key_columns,
+        compile_row(key_columns, shaped),
+        compile_test(checks, shaped),
     )
 
 

@@ -13,6 +13,7 @@ FLOORS = {
     **dict.fromkeys(
         ("crash", "crash in hand", "commit unknown", "database error", "deadlock"), 0.12
     ),
+    "process slow": 0.15,
     **dict.fromkeys(("message lost", "message doubled", "message delayed", "rewind"), 0.12),
     **dict.fromkeys(("rebalance overlap", "acknowledgement lost", "produce failed"), 0.1),
     **dict.fromkeys(("outage", "clock off", "clock jumps", "poison", "cancel asked"), 0.15),

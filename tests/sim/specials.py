@@ -63,6 +63,13 @@ def _put_aside(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
     return new
 
 
+def _killed(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
+    *columns, reason = parameters
+    letters = tables.rows("dead_letters")
+    places = zip(*columns, strict=True)
+    return [key[:3] for key in places if key in letters and letters[key]["reason"] == reason]
+
+
 def _entered(tables: Tables, parameters: Parameters) -> list[tuple[Any, ...]]:
     since: dict[str, Any] = {}
     for entry in tables.rows("saga_history").values():
@@ -78,6 +85,7 @@ SPECIALS: dict[str, Plan] = {
     normal(workers._KNOWN): _were_in_hand,
     normal(workers._PUT): _put_down,
     normal(dead._INSERT): _put_aside,
+    normal(dead._KILLED): _killed,
     normal(sagas._ENTERED): _entered,
     normal(store_intake._CLOSED): lambda _tables, _parameters: [],
     normal(sweeper._TRY_LOCK): lambda _tables, _parameters: [(True,)],

@@ -29,6 +29,10 @@ LIVENESS_SECONDS = 240.0
 """Virtual time from the heal within which all must have ended."""
 LOOKS_EVERY = 16
 """After how many events somebody looks whether all is over."""
+SLOW_SECONDS_MAX = 15.0
+"""The longest pause of a process between its load and its write."""
+TAKEN_FOR_DEAD = 0.7
+"""How often the group gives the work of a slow process to another."""
 EVENTS_MAX = 200_000
 """A world that does not come to rest is a fault of the simulator or of the services."""
 
@@ -98,6 +102,18 @@ class World:
     def latency(self) -> float:
         """A round trip to the database or the broker."""
         return self.chance.random() * self.rates.latency
+
+    def slow_seconds(self, process: Process) -> float:
+        """How long a process pauses between what it has loaded and what it writes, if it does: so
+        long that others go far on the same rows, with what it has in hand itself too.
+        """
+        if not self.faulty or self.chance.random() >= self.rates.pause:
+            return 0.0
+        self.fault("process slow", process.name, "")
+        if self.chance.random() < TAKEN_FOR_DEAD:
+            for member in process.members:
+                self._hand_on(member)
+        return self.chance.random() * SLOW_SECONDS_MAX
 
     def transit(self) -> float:
         """A record's way to its group: mostly short, sometimes so long that all overtakes it."""
@@ -196,8 +212,12 @@ class World:
                 if member in group.idle:
                     group.idle.remove(member)
                     self.after(process.stopped_until - self.time, partial(self._rejoin, member))
-                group.inbox.extend(member.in_work)
-                self.broker.dispatch(group)
+                self._hand_on(member)
+
+    def _hand_on(self, member: Any) -> None:
+        """What it has in hand is given to others too."""
+        member.group.inbox.extend(member.in_work)
+        self.broker.dispatch(member.group)
 
     def _rejoin(self, member: Any) -> None:
         alive = member.process.alive and member in member.process.members

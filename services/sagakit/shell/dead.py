@@ -26,6 +26,13 @@ SELECT $1, topic, partition, at, key, payload, size_bytes, sha256, reason, detai
     ON CONFLICT (topic, partition, "offset", sha256) DO NOTHING
 RETURNING topic, partition, "offset"
 """
+_KILLED: Final = """
+SELECT topic, partition, "offset" FROM dead_letters
+  JOIN unnest($1::text[], $2::int[], $3::bigint[], $4::bytea[])
+    AS heard (topic, partition, at, hash)
+ USING (topic, partition)
+ WHERE "offset" = at AND sha256 = hash AND reason = $5 AND handled_at IS NULL
+"""
 
 
 def unreadable(record: Record) -> DeadLetter | None:
@@ -58,6 +65,23 @@ async def insert(
     return [_mirror(by_place[row[0], row[1], row[2]], mirror) for row in new]
 
 
+async def without_killers(connection: Connection, records: Sequence[Record]) -> Sequence[Record]:
+    """The same records less those that killed processes before and were put aside for it.
+
+    Kafka gives them again (a rewind, an offset that was not committed), and they would kill again.
+    """
+    places = [(one.topic, one.partition, one.offset) for one in records]
+    hashes = [_sha256(one) for one in records]
+    columns = [list(column) for column in zip(*places, strict=True)]
+    found = await connection.fetch(_KILLED, *columns, hashes, Reason.CRASH_LOOP.value)
+    killers = {tuple(row) for row in found}
+    return [one for one, place in zip(records, places, strict=True) if place not in killers]
+
+
+def _sha256(record: Record) -> bytes:
+    return hashlib.sha256(record.value or b"").digest()
+
+
 def _columns(letter: DeadLetter) -> tuple[object, ...]:
     record, value = letter.record, letter.record.value or b""
     return (
@@ -67,7 +91,7 @@ def _columns(letter: DeadLetter) -> tuple[object, ...]:
         None if record.key is None else record.key[:RECORD_BYTES_MAX],
         None if record.value is None else value[:RECORD_BYTES_MAX],
         len(value),
-        hashlib.sha256(value).digest(),
+        _sha256(record),
         letter.reason.value,
         clean(letter.detail)[:DETAIL_CHARACTERS_MAX],
         None if letter.saga_id is None else clean(letter.saga_id),

@@ -122,14 +122,17 @@ class Worker(Generic[M]):
         """Count attempts before anything is done: what kills the process again and again ends here.
 
         Most processes die of something else, so a batch of which nothing was in hand when one died
-        is worked on as usual; else it is taken one by one.
+        is worked on as usual; else it is taken one by one. What was put aside as such a killer and
+        comes again is passed over.
         """
 
-        async def known() -> bool:
-            return await workers.were_in_hand(await self._connect(), records)
+        async def known() -> tuple[Sequence[Record], bool]:
+            connection = await self._connect()
+            sound = await dead.without_killers(connection, records)
+            return sound, len(sound) > 1 and await workers.were_in_hand(connection, sound)
 
-        one_by_one = len(records) > 1 and await self._persist(known)
-        for portion in [[one] for one in records] if one_by_one else [records]:
+        sound, one_by_one = await self._persist(known)
+        for portion in [[one] for one in sound] if one_by_one else [sound] if sound else []:
             await self._work_counted(portion)
 
     async def _work_counted(self, records: Sequence[Record]) -> None:

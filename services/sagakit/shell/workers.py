@@ -3,7 +3,7 @@
 A process writes a row while it works and removes it when it stops in order. A row of a dead process
 that is found at start means an unclean stop: the first messages are then counted before they are
 worked on, those that were counted before one by one, and one that has killed three processes while
-it was counted is put aside.
+it was counted is put aside. Where that one comes again, the loop passes it over (`dead`).
 """
 
 import logging
