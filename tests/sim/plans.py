@@ -15,6 +15,8 @@ from sim.schema import Row, Shape
 
 Parameters = Sequence[Any]
 Lines = Callable[["Tables", Parameters], list[Row]]
+Choice = Callable[[Any, Parameters, "Tables"], list[tuple[Any, ...]]]
+"""What a SELECT finds among these rows."""
 Plan = Callable[["Tables", Parameters], list[tuple[Any, ...]]]
 
 UNEXPECTED = "BS001"
@@ -264,7 +266,7 @@ class Planner:
             source = (
                 f"[{result} for R in {chosen}{f'[: P[{int(limit[1:]) - 1}]]' if limit else ''}]"
             )
-        choose = compiled("rows, P, W", source, **names)
+        choose: Choice = compiled("rows, P, W", source, **names)
         wanted = _BY_KEY.search(where or "") if shape.key_columns == ("saga_id",) else None
         wanted_at = int(wanted[1] or wanted[2]) - 1 if wanted else None
 
