@@ -122,17 +122,16 @@ class Worker(Generic[M]):
         """Count attempts before anything is done: what kills the process again and again ends here.
 
         Most processes die of something else, so a batch of which nothing was in hand when one died
-        is worked on as usual; else it is taken one by one. What was put aside as such a killer and
-        comes again is passed over.
+        is worked on as usual; else one by one. A killer that was put aside before is passed over.
         """
 
-        async def known() -> tuple[Sequence[Record], bool]:
+        async def look() -> tuple[Sequence[Record], bool]:
             connection = await self._connect()
             sound = await dead.without_killers(connection, records)
-            return sound, len(sound) > 1 and await workers.were_in_hand(connection, sound)
+            return sound, await workers.were_in_hand(connection, sound)
 
-        sound, one_by_one = await self._persist(known)
-        for portion in [[one] for one in sound] if one_by_one else [sound] if sound else []:
+        sound, known = await self._persist(look)
+        for portion in [[one] for one in sound] if known else filter(None, [sound]):
             await self._work_counted(portion)
 
     async def _work_counted(self, records: Sequence[Record]) -> None:
@@ -310,10 +309,7 @@ class Worker(Generic[M]):
             self._releasing = asyncio.ensure_future(self._runtime.pool.release(connection))
 
     async def _persist(self, work: Callable[[], Awaitable[T]], *, anything: bool = False) -> T:
-        """Do `work` again until it succeeds.
-
-        Other errors than those that pass are raised unless `anything`.
-        """
+        """Do `work` again until it succeeds. Raises what does not pass, unless `anything`."""
         attempt = 0
         while True:
             try:
