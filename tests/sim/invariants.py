@@ -17,11 +17,13 @@ ROWS = {"payment": "payments", "inventory": "reservations", "shipment": "shipmen
 SERVICE_OF = {table: service for service, table in ROWS.items()}
 NOTHING_LEFT = {None, "REFUSED", "VOID", "UNDONE"}
 _NEXT = {
-    None: {"DONE", "REFUSED", "VOID"},
+    None: {"DONE", "REFUSED", "VOID", "UNDONE", "OWED"},
     "DONE": {"UNDONE", "OWED", "DONE"},
     "OWED": {"UNDONE", "OWED"},
 }
-"""What an outcome may become (17); what is not here is final."""
+"""What an outcome may become in one commit (17): of none an undone one, where a batch brings both.
+
+What is not here is final."""
 
 _DECIDED = ("outcome", "reason", "attempts", "occurred_at")
 """What a decision changes; when an undo is due next is the timer's."""

@@ -7,7 +7,7 @@ decides. Nothing here knows what is right: that is `invariants`' to say.
 import heapq
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -54,12 +54,12 @@ Line = tuple[float, str, str, str]
 class World:
     """The scheduler, and all that it schedules."""
 
-    def __init__(self, seed: int, *, story: bool = False) -> None:
+    def __init__(self, seed: int, *, story: bool = False, more: Mapping[str, float] = {}) -> None:
         Ids.count = 0
         Current.world = self
         self.seed, self.modes = seed, MODES[seed % len(MODES)]
         self.chance = random.Random(seed)  # noqa: S311 - a simulation is repeatable
-        self.rates = Rates.drawn(self.chance)
+        self.rates = Rates.drawn(self.chance).with_more(**more)
         self.time = 0.0
         self.faulty = True
         self.keeps_outbox = self.chance.random() < self.rates.keeps_outbox
@@ -182,6 +182,9 @@ class World:
 
     def _take_over(self, process: Process) -> None:
         """The group gives what a silent member has in hand to another: a zombie is left."""
+        others = [p for p in self.processes if p.is_up(process.service)]
+        if others and any(member.in_work for member in process.members):
+            self.sometimes(f"taken over from {process.service}")
         for member in process.members:
             group = member.group
             if group is not None:
