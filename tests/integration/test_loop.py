@@ -325,7 +325,7 @@ async def test_a_full_disk_is_waited_for_and_puts_nothing_aside(place: Place) ->
     echo, admin = Echo(), await asyncpg.connect(place.url)
     await admin.execute(IS_FULL)
     keys = await asyncio.to_thread(place.say, b"hello", b"hello")
-    refused = f"SELECT (last_value > {TRIES})::int FROM refused"
+    refused = f"SELECT (last_value > {TRIES})::int FROM refused"  # noqa: S608 - own words
     async with service(place, Parts(handlers=[echo]), consumers_per_mode=1) as runtime:
         await until(counts(runtime, refused, 1))
         assert echo.handled == []

@@ -40,9 +40,7 @@ POISON = {
 }
 
 
-def play(
-    seed: int, *, story: bool = False, more: Mapping[str, float] = {}
-) -> tuple[Told, World]:
+def play(seed: int, *, story: bool = False, more: Mapping[str, float] = {}) -> tuple[Told, World]:
     """Run one seed; what it came to. `more` are rates in the place of those that it draws."""
     world = World(seed, story=story, more=more)
     scenario = Scenario(world)
