@@ -3,6 +3,7 @@
 They are stopped in order, joined by a second one, put to sleep, and their groups are forgotten.
 """
 
+import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator
@@ -23,11 +24,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ORDERS: Final = 60
 STEPS: Final = (
-    "payment=0,delay:2s",
-    "inventory=0,delay:2s",
-    "shipment=0,delay:2s",
-    "shipment=100;release=0,delay:2s",
-    "inventory=100;refund=0,delay:2s",
+    "payment=0,delay:3s",
+    "inventory=0,delay:3s",
+    "shipment=0,delay:3s",
+    "shipment=100;release=0,delay:3s",
+    "inventory=100;refund=0,delay:3s",
 )
 """Each holds an order back at another step."""
 
@@ -46,10 +47,12 @@ async def story(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Async
 async def place(story: Story, *modes: Mode) -> dict[Mode, list[str]]:
     """Orders of these modes, open in several steps."""
     share = ORDERS // len(STEPS) // len(modes)
+    asked = [(mode, faults) for mode in modes for faults in STEPS]
+    placing = (story.place(mode, share, faults=faults) for mode, faults in asked)
+    placed = await asyncio.gather(*placing)
     sagas: dict[Mode, list[str]] = {mode: [] for mode in modes}
-    for mode in modes:
-        for faults in STEPS:
-            sagas[mode] += await story.place(mode, share, faults=faults)
+    for (mode, _), mine in zip(asked, placed, strict=True):
+        sagas[mode] += mine
 
     async def spread() -> bool:
         steps = await story.here.open_steps()
