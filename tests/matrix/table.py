@@ -57,6 +57,7 @@ INCIDENT: Final = "e2e/test_incident.py"
 CRASH_POINTS: Final = "e2e/faults/test_crash_points.py"
 SIEGE: Final = "e2e/faults/test_long.py"
 LOOP: Final = "integration/test_loop.py"
+WAITS: Final = "integration/test_loop_waits.py"
 PARTICIPANTS: Final = "unit/test_participants.py"
 ON_POSTGRES: Final = "integration/test_participants_on_postgres.py"
 STORIES: Final = "unit/orchestrator/test_stories.py"
@@ -209,7 +210,7 @@ ROWS: Final = (
         "a deadlock",
         "the whole batch again",
         (
-            Proof(LOOP, "a_deadlock_means_the_same_batch_again", TOGETHER),
+            Proof(WAITS, "a_deadlock_means_the_same_batch_again", TOGETHER),
             Proof(ONE_FAULT, "a_deadlock_ends_a_batch"),
         ),
     ),
@@ -217,7 +218,7 @@ ROWS: Final = (
         DATABASE,
         "the disk is full",
         "consuming stops until there is room",
-        (Proof(LOOP, "a_full_disk_is_waited_for_and_puts_nothing_aside", TOGETHER),),
+        (Proof(WAITS, "a_full_disk_is_waited_for_and_puts_nothing_aside", TOGETHER),),
     ),
     Row(
         DATABASE,
