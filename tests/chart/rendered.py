@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "brewsaga"
 VALUES = (*sorted(CHART.glob("values*.yaml")), *sorted((CHART / "ci").glob("*-values.yaml")))
-RANDOM = re.compile(r"\b(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32}\b")
+RANDOM = re.compile(r"\b(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{32}\b")
 """A word made by chance: another one at each rendering."""
 DASHBOARD = re.compile(r"^(  brewsaga-\w+\.json: ).*$", re.MULTILINE)
 ALERTS = re.compile(

@@ -34,6 +34,7 @@ from brewsaga.stack import (
     is_embedded,
     migrate,
 )
+from brewsaga.stack.ports import free_ports
 from saga import contract
 
 DATABASE_FOLDER: Final = Path(__file__).resolve().parents[2] / "db"
@@ -95,8 +96,7 @@ class World:
         """
         if self.embedded is None:  # asked once: later Kafka may be away
             self.embedded = await asyncio.to_thread(is_embedded, self.bootstrap)
-        kafka = self.kafka_detour or self.bootstrap
-        backing = Backing(kafka, {**self.urls, **self.detours}, self.embedded)
+        backing = self._backing()
         fresh: list[Child] = []
         for service in services:
             given = environment(service, backing, self.places, {**self.extra, **more})
@@ -106,6 +106,10 @@ class World:
             fresh.append(child)
         await wait_ready(fresh, self.places)
 
+    def _backing(self) -> Backing:
+        kafka = self.kafka_detour or self.bootstrap
+        return Backing(kafka, {**self.urls, **self.detours}, bool(self.embedded))
+
     def kill(self, services: Sequence[str]) -> None:
         """Kill -9, all at the same moment, and reap."""
         for service in services:
@@ -113,10 +117,29 @@ class World:
         for service in services:
             self.children.pop(service).process.wait()
 
+    async def stop(self, services: Iterable[str]) -> dict[str, int | None]:
+        """SIGTERM to all at once, wait until they have ended, and say with what."""
+        children = {service: self.children.pop(service) for service in services}
+        await stop(list(children.values()))
+        return {service: child.ended() for service, child in children.items()}
+
     async def replace(self, service: str, **settings: str) -> None:
         """SIGTERM to one, wait until it has ended, and start it with these settings of its own."""
-        await stop([self.children.pop(service)])
+        await self.stop([service])
         await self.start([service], **settings)
+
+    @asynccontextmanager
+    async def second(self, service: str) -> AsyncIterator[tuple[Child, Places]]:
+        """Another process of the service beside the first, killed at the end of the block."""
+        places = Places(*free_ports(2))
+        given = environment(service, self._backing(), {**self.places, service: places}, self.extra)
+        log = self.logs / f"{service}-second.log"
+        child = Child.start(f"{service}-second", [sys.executable, "-m", service], given, log)
+        try:
+            yield child, places
+        finally:
+            child.process.kill()
+            await asyncio.to_thread(child.process.wait)
 
     async def end(self) -> None:
         await stop(list(self.children.values()))

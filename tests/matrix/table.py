@@ -51,9 +51,13 @@ OF_PROCESSES: Final = "e2e/holes/test_holes_of_processes.py"
 KILL: Final = "e2e/test_kill.py"
 AUDIT: Final = "e2e/test_audit.py"
 POISON: Final = "e2e/test_poison.py"
+MEMBERS: Final = "e2e/test_members.py"
+ONE_FAULT: Final = "sim/test_one_fault.py"
+INCIDENT: Final = "e2e/test_incident.py"
 CRASH_POINTS: Final = "e2e/faults/test_crash_points.py"
 SIEGE: Final = "e2e/faults/test_long.py"
 LOOP: Final = "integration/test_loop.py"
+WAITS: Final = "integration/test_loop_waits.py"
 PARTICIPANTS: Final = "unit/test_participants.py"
 ON_POSTGRES: Final = "integration/test_participants_on_postgres.py"
 STORIES: Final = "unit/orchestrator/test_stories.py"
@@ -147,7 +151,7 @@ ROWS: Final = (
         CRASHES,
         "it dies again while it recovers",
         "the same, once more",
-        (NotYet(tried_by="make crash-pairs"),),
+        (Proof(CRASH_POINTS, "whoever_dies_again_while_it_recovers_loses_nothing", TOGETHER),),
     ),
     Row(
         CRASHES,
@@ -165,7 +169,7 @@ ROWS: Final = (
                 "orders_end_on_the_definition_that_they_began_with",
                 ORCH,
             ),
-            NotYet(CHOREO),
+            Proof(MEMBERS, "stopped_in_the_middle_of_work", TOGETHER),
         ),
     ),
     Row(
@@ -190,7 +194,7 @@ ROWS: Final = (
         DATABASE,
         "the answer to COMMIT is lost",
         "the rows are read again by saga id; what was written is not written twice",
-        (NotYet(tried_by="make prove-long"),),
+        (Proof(ONE_FAULT, "the_answer_to_a_commit_is_lost"),),
     ),
     Row(
         DATABASE,
@@ -201,8 +205,21 @@ ROWS: Final = (
             Proof(ON_POSTGRES, "who_comes_second_is_told_so_and_writes_nothing", TOGETHER),
         ),
     ),
-    Row(DATABASE, "a deadlock", "the whole batch again", (NotYet(),)),
-    Row(DATABASE, "the disk is full", "consuming stops until there is room", (NotYet(),)),
+    Row(
+        DATABASE,
+        "a deadlock",
+        "the whole batch again",
+        (
+            Proof(WAITS, "a_deadlock_means_the_same_batch_again", TOGETHER),
+            Proof(ONE_FAULT, "a_deadlock_ends_a_batch"),
+        ),
+    ),
+    Row(
+        DATABASE,
+        "the disk is full",
+        "consuming stops until there is room",
+        (Proof(WAITS, "a_full_disk_is_waited_for_and_puts_nothing_aside", TOGETHER),),
+    ),
     Row(
         DATABASE,
         "a database is set back in time (restore, failover without sync)",
@@ -235,7 +252,13 @@ ROWS: Final = (
         KAFKA,
         "a rebalance in a batch, a consumer frozen past its session, consumer groups deleted",
         "row guards decide; what is heard again changes nothing",
-        (NotYet(tried_by="make prove-long"),),
+        (
+            Proof(ONE_FAULT, "a_batch_is_given_to_two_members"),
+            Proof(ONE_FAULT, "a_frozen_process_wakes_after_its_work_went_to_another"),
+            Proof(ONE_FAULT, "a_group_hears_again_what_it_heard"),
+            Proof(MEMBERS, "a_second_process_joins_works_and_is_killed", TOGETHER),
+            Proof(MEMBERS, "consumer_groups_are_deleted", TOGETHER),
+        ),
     ),
     Row(
         KAFKA,
@@ -247,7 +270,10 @@ ROWS: Final = (
         ORDER_OF_THINGS,
         "two orchestrators at once, one paused for long",
         "the version guards the row, and the loser says nothing",
-        (NotYet(ORCH, tried_by="make prove-long"),),
+        (
+            Proof(MEMBERS, "two_orchestrators_at_once_and_one_sleeps", ORCH),
+            Proof(ONE_FAULT, "two_orchestrators_and_one_is_paused_for_long", ORCH),
+        ),
     ),
     Row(
         ORDER_OF_THINGS,
@@ -261,7 +287,7 @@ ROWS: Final = (
         "times are the database's; no safety depends on any clock",
         (
             Proof(ON_POSTGRES, "a_delay_is_reckoned_from_the_databases_clock", TOGETHER),
-            NotYet(),
+            Proof(ONE_FAULT, "a_clock_is_off_by_up_to_an_hour"),
         ),
     ),
     Row(
@@ -292,6 +318,15 @@ ROWS: Final = (
             Proof(PARTICIPANTS, "an_owed_undo_is_parked_and_waits_for_a_person", CHOREO),
             Proof(STORIES, "a_refused_refund_stays_says_nothing_and_parks", ORCH),
             Proof(ONE_SAGA, "what_is_parked_waits_for_a_person"),
+        ),
+    ),
+    Row(
+        UNDOS,
+        "many are parked, and the cause has gone",
+        "one `retry` with a filter tries them all again, within a cap; each is undone once",
+        (
+            Proof(INCIDENT, "the_drill", TOGETHER),
+            Proof("integration/test_repairs.py", "what_is_retried_twice_is_refunded_once", CHOREO),
         ),
     ),
     Row(

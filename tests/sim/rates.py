@@ -2,7 +2,7 @@
 others, since what always happens together hides what happens alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 
@@ -33,6 +33,9 @@ class Rates:
     jitter: float
     restart: float
     keeps_outbox: float
+    second: float
+    rewind: float
+    clock_off: float
     until_deadlock: float
 
     @classmethod
@@ -57,5 +60,13 @@ class Rates:
             jitter=0.01 + 2.0 * chance.random() ** 3,
             restart=0.5 + 8.0 * chance.random(),
             keeps_outbox=0.5,
+            second=0.85,
+            rewind=0.25,
+            clock_off=0.25,
             until_deadlock=crash + error + deadlock,
         )
+
+    def with_more(self, **rates: float) -> "Rates":
+        """The same with these rates in the place of what was drawn."""
+        given = replace(self, **rates)  # type: ignore[arg-type]
+        return replace(given, until_deadlock=given.crash + given.database_error + given.deadlock)

@@ -6,7 +6,7 @@ import os
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sim import processes
@@ -72,11 +72,11 @@ def start() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def simulate(seeds: Sequence[int]) -> Sum:
-    """These seeds, one after the other."""
+def simulate(seeds: Sequence[int], more: Mapping[str, float] = {}) -> Sum:
+    """These seeds, one after the other. `more` are rates in the place of those that they draw."""
     summed = Sum()
     for seed in seeds:
-        summed.take(play(seed)[0])
+        summed.take(play(seed, more=more)[0])
     return summed
 
 

@@ -4,7 +4,7 @@ A safety phase in which everything may go wrong, then the heal, then the livenes
 of which every accepted order has ended.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -40,9 +40,9 @@ POISON = {
 }
 
 
-def play(seed: int, *, story: bool = False) -> tuple[Told, World]:
-    """Run one seed; what it came to."""
-    world = World(seed, story=story)
+def play(seed: int, *, story: bool = False, more: Mapping[str, float] = {}) -> tuple[Told, World]:
+    """Run one seed; what it came to. `more` are rates in the place of those that it draws."""
+    world = World(seed, story=story, more=more)
     scenario = Scenario(world)
     try:
         scenario.run()
@@ -70,7 +70,7 @@ class Scenario:
         world = self.world
         self._stock()
         for service in SERVICES:
-            for number in range(1 + int(self.chance.random() < 0.85)):
+            for number in range(1 + int(self.chance.random() < world.rates.second)):
                 process = Process(world, service, number + 1)
                 world.processes.append(process)
                 world.after(self.chance.random() * 2.0, partial(world.restart, process))
@@ -233,7 +233,7 @@ class Scenario:
     def _plan_faults(self) -> None:
         chance, world = self.chance, self.world
         for database in world.databases.values():
-            if chance.random() < 0.25:
+            if chance.random() < world.rates.clock_off:
                 database.skew_seconds = self._between(-3600.0, 3600.0)
                 world.fault("clock off", database.service, f"{database.skew_seconds:.0f} s")
             if chance.random() < 0.15:
@@ -245,7 +245,7 @@ class Scenario:
         if chance.random() < 0.2:
             self._sometime(self._forget)
         for group in world.broker.groups:
-            if chance.random() < 0.25:
+            if chance.random() < world.rates.rewind:
                 self._sometime(partial(self._rewind, group))
 
     def _sometime(self, call: Callable[[], None]) -> None:

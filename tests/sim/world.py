@@ -6,7 +6,7 @@ decides. Nothing here knows what is right: that is `invariants`' to say.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -58,12 +58,12 @@ Line = tuple[float, str, str, str]
 class World:
     """The scheduler, and all that it schedules."""
 
-    def __init__(self, seed: int, *, story: bool = False) -> None:
+    def __init__(self, seed: int, *, story: bool = False, more: Mapping[str, float] = {}) -> None:
         Ids.count = 0
         Current.world = self
         self.seed, self.modes = seed, MODES[seed % len(MODES)]
         self.chance = random.Random(seed)  # noqa: S311 - a simulation is repeatable
-        self.rates = Rates.drawn(self.chance)
+        self.rates = Rates.drawn(self.chance).with_more(**more)
         self.time = 0.0
         self._moment = (0.0, BEGINNING)
         self.faulty = True
@@ -206,6 +206,9 @@ class World:
 
     def _take_over(self, process: Process) -> None:
         """The group gives what a silent member has in hand to another: a zombie is left."""
+        others = [p for p in self.processes if p.is_up(process.service)]
+        if others and any(member.in_work for member in process.members):
+            self.sometimes(f"taken over from {process.service}")
         for member in process.members:
             group = member.group
             if group is not None:

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import random
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -18,9 +17,7 @@ from typing import Final
 
 from brewsaga.errors import CommandError
 from brewsaga.processes import Child
-from brewsaga.services_runner import Backing, Places, environment
 from brewsaga.stack.kafka import RealKafka
-from brewsaga.stack.ports import free_ports
 from e2e.faults.proxy import Proxy, Way
 from e2e.world import World
 from saga import contract
@@ -93,22 +90,11 @@ class Siege:
 
     async def twin(self, service: str, seconds: float) -> None:
         """Two of one service at once; in the end the second is killed."""
-        here = self.here
-        http_port, metrics_port = free_ports(2)
-        places = {**here.places, service: Places(http_port, metrics_port)}
-        kafka = here.kafka_detour or here.bootstrap
-        backing = Backing(kafka, {**here.urls, **here.detours})
-        given = environment(service, backing, places, here.extra)
-        log = here.logs / f"{service}-twin.log"
-        second = Child.start(f"{service}-twin", [sys.executable, "-m", service], given, log)
-        try:
+        async with self.here.second(service) as (second, _places):
             await asyncio.sleep(seconds)
             if second.ended() is not None:
                 text = f"the second {service} ended by itself:\n{second.log_tail()}"
                 self.died_by_themselves.append(text)
-        finally:
-            second.process.kill()
-            await asyncio.to_thread(second.process.wait)
         self.done[f"two of {service} at once"] += 1
         self.done["kills of a service"] += 1
 

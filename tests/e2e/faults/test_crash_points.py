@@ -13,6 +13,7 @@ from saga import contract
 from sagakit.shell.crash_points import Point
 
 SAMPLE: int = count_from_environment("CRASH_SAMPLE", 14)
+PAIRS: int = count_from_environment("CRASH_PAIRS", 6)
 SEED: int = count_from_environment("CRASH_SEED", 1)
 
 
@@ -41,6 +42,21 @@ async def test_whoever_dies_at_a_point_loses_nothing(stack: Stack, tmp_path: Pat
     print(verdict.summary())
     assert not verdict.not_passed, "\n".join(verdict.not_passed)
     assert verdict.deaths >= len(chosen)
+    assert verdict.report.quiet
+    assert not verdict.violations, "\n".join(verdict.report.text())
+
+
+async def test_whoever_dies_again_while_it_recovers_loses_nothing(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """The same message is in hand twice when its process dies."""
+    chosen = cases.sample(cases.pairs_within_a_handler(), PAIRS, SEED)
+    async with world(stack, tmp_path, **SETTINGS) as here:
+        verdict = await Runner(here, print).run(chosen)
+    print(verdict.summary())
+    assert not verdict.not_passed, "\n".join(verdict.not_passed)
+    assert verdict.deaths >= 2 * PAIRS
+    assert {trial.mode for trial in chosen} == set(contract.Mode)
     assert verdict.report.quiet
     assert not verdict.violations, "\n".join(verdict.report.text())
 

@@ -14,6 +14,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from brewsaga.audit.topics import Said, read_topics
+from brewsaga.services_runner import Places
 from e2e.records import BY_KEY, settled
 from e2e.world import World
 from saga.contract import Mode, Topic
@@ -89,13 +90,7 @@ class Story:
 
     async def metric(self, service: str, name: str, **labels: str) -> float:
         """The sum of a service's counter over these labels."""
-        url = f"http://127.0.0.1:{self.here.places[service].metrics_port}/metrics"
-        async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
-            text = (await client.get(url)).text
-        samples = (s for f in text_string_to_metric_families(text) for s in f.samples)
-        return sum(
-            s.value for s in samples if s.name == name and labels.items() <= s.labels.items()
-        )
+        return await counted(self.here.places[service], name, **labels)
 
     async def check_verdict(self) -> None:
         """Every invariant holds; a stranger's false words are seen, and are all that is seen.
@@ -109,6 +104,15 @@ class Story:
         broken = {(v.saga_id, v.invariant) for v in report.violations}
         assert {saga_id for saga_id, _ in broken} == self.contradicted, "\n".join(report.text())
         assert {number for _, number in broken} <= OF_WORDS, "\n".join(report.text())
+
+
+async def counted(process: Places, name: str, **labels: str) -> float:
+    """The sum of one process's counter over these labels."""
+    url = f"http://127.0.0.1:{process.metrics_port}/metrics"
+    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+        text = (await client.get(url)).text
+    samples = (s for f in text_string_to_metric_families(text) for s in f.samples)
+    return sum(s.value for s in samples if s.name == name and labels.items() <= s.labels.items())
 
 
 def entries(facts: Facts, table: str, kind: str) -> int:
