@@ -25,7 +25,7 @@ PROVING := PYTHONPATH=services:tests $(PYTHON)
   kind-up cluster-prepare images deploy kind-down check-chart chart-snapshots e2e e2e-long
 
 help: ## Print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements/run.txt requirements/dev.txt pyproject.toml
 	test -x $(PYTHON) || $(BASE_PYTHON) -m venv $(VENV)
