@@ -18,8 +18,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CAUSES: Final = (contract.INVENTORY_FAILED, contract.INVENTORY_RELEASED)
 NO_STOCK: Final = "inventory=100"
 NO_COURIER: Final = "shipment=100"
-LATER: Final = ",delay:1s"
-"""The refusal is said a second late, so that a stranger may speak before it."""
+LATER: Final = ",delay:5s"
+"""The refusal is said late, so that a stranger may speak before it on a busy machine too."""
 
 FAILURES: Final = 2
 ENTRIES: Final = 2
