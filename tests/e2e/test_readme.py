@@ -167,7 +167,10 @@ def test_the_page_is_true_from_top_to_bottom(reader: Reader) -> None:
     assert compared >= 12
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"\bmake ([a-z0-9]+(?:-[a-z0-9]+)*)", README))))
+TARGET = re.compile(r"\bmake ([a-z0-9]+(?:-[a-z0-9]+)*)")
+
+
+@pytest.mark.parametrize("name", sorted(set(TARGET.findall(README))))
 def test_every_target_that_is_named_exists(name: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(rf"^{name}:.* ## ", makefile, re.MULTILINE), f"make {name} has no help"
