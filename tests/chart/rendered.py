@@ -11,8 +11,8 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "brewsaga"
 VALUES = (*sorted(CHART.glob("values*.yaml")), *sorted((CHART / "ci").glob("*-values.yaml")))
-RANDOM = re.compile(r"\b(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{32}\b")
-"""A word made by chance: another one at each rendering."""
+RANDOM = re.compile(r"(?<!kind: )\b(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{32}\b")
+"""A word made by chance, another one at each rendering; a kind may be as long."""
 DASHBOARD = re.compile(r"^(  brewsaga-\w+\.json: ).*$", re.MULTILINE)
 ALERTS = re.compile(
     r"(?<=^kind: PrometheusRule\n)(.*?^spec:).*?(?=^---$|\Z)", re.MULTILINE | re.DOTALL
