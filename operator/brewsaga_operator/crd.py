@@ -24,7 +24,7 @@ DROPPED: Final = ("title", "discriminator")
 
 HEAD: Final = """\
 {{- /* Written by `make generate` from operator/brewsaga_operator; a test compares it. */ -}}
-{{- if .Values.crds.install }}
+{{- if include "brewsaga.writesCrd" (dict "root" . "name" "NAME") }}
 """
 TAIL: Final = "{{- end }}\n"
 WIDTH: Final = 100
@@ -233,7 +233,9 @@ def written() -> dict[str, str]:
     """Each file's name and text, as templates of the chart."""
     found = {names.SAGAS: brewsaga(), names.EXPERIMENTS: experiment()}
     return {
-        f"{name}.yaml": HEAD + yaml.dump(each, sort_keys=False, width=WIDTH) + TAIL
+        f"{name}.yaml": HEAD.replace("NAME", each["metadata"]["name"])
+        + yaml.dump(each, sort_keys=False, width=WIDTH)
+        + TAIL
         for name, each in found.items()
     }
 

@@ -109,14 +109,18 @@ def _kinds_of_the_cluster() -> frozenset[str]:
     return frozenset(line.split()[-1] for line in listed.strip().split("\n"))
 
 
+OF_THE_CLUSTER = {"KafkaTopic", "KafkaNodePool", "CustomResourceDefinition"}
+"""Topics are Kafka's own, a pool's name is told apart by its label, definitions are everyone's."""
+
+
 def test_a_release_beside_it_would_not_touch_it(release: Release) -> None:
-    """Every name has the release's name in it, but topics, which are Kafka's own."""
+    """Every other name has the release's name in it."""
     rendered = run("helm", "template", "second", str(CHART), "--no-hooks")
     del release
     names = {
         line.removeprefix("  name: ")
         for block in rendered.split("\n---\n")
-        if "kind: KafkaTopic" not in block and "kind: KafkaNodePool" not in block
+        if _kind(block) not in OF_THE_CLUSTER
         for line in block.split("\n")
         if line.startswith("  name: ")
     }

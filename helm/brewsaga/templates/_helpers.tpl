@@ -205,3 +205,38 @@ http://{{ include "brewsaga.fullname" . }}-order
 {{- define "brewsaga.chaos" -}}
 {{- if and .Values.operator.enabled .Values.operator.chaos.enabled }}yes{{ end -}}
 {{- end }}
+
+{{/* ---------------------------------------------------------------- our definitions, which outlive a release */}}
+
+{{/* Who owns a CustomResourceDefinition that is in the cluster: NAMESPACE/RELEASE, `nobody`, or empty where it is not there.
+     The argument is its name. These labels are what helm looks at before it touches what it did not make. */}}
+{{- define "brewsaga.crdOwner" -}}
+{{- $found := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" . -}}
+{{- if $found -}}
+{{- $notes := $found.metadata.annotations | default dict -}}
+{{- $labels := $found.metadata.labels | default dict -}}
+{{- $release := get $notes "meta.helm.sh/release-name" -}}
+{{- if and $release (eq (get $labels "app.kubernetes.io/managed-by") "Helm") -}}
+{{- get $notes "meta.helm.sh/release-namespace" }}/{{ $release -}}
+{{- else -}}
+nobody
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether this release writes a definition: not empty, or empty. One that an uninstall of it left is its own again; one of
+     another release, or of somebody who applied it, is used as it is: helm would refuse the whole release for its sake.
+     Arguments: root, name. */}}
+{{- define "brewsaga.writesCrd" -}}
+{{- $own := printf "%s/%s" .root.Release.Namespace .root.Release.Name -}}
+{{- if and .root.Values.crds.install (has (include "brewsaga.crdOwner" .name) (list "" $own)) }}yes{{ end -}}
+{{- end -}}
+
+{{/* The definitions that were there before this release, with their owners: a line each. */}}
+{{- define "brewsaga.crdsOfOthers" -}}
+{{- range $name := list "brewsagas.brewsaga.dev" "sagaexperiments.brewsaga.dev" -}}
+{{- if not (include "brewsaga.writesCrd" (dict "root" $ "name" $name)) }}
+{{ $name }} of {{ include "brewsaga.crdOwner" $name | default "nobody, for it is not there" }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
