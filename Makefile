@@ -22,7 +22,7 @@ PROVING := PYTHONPATH=services:tests $(PYTHON)
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
   run-place-order chaos-fail-shipment saga-list audit doctor observe dashboards pictures clean \
-  kind-up cluster-prepare images deploy kind-down check-chart chart-snapshots e2e e2e-long
+  kind-up cluster-prepare images deploy kind-down check-chart chart-snapshots e2e e2e-long fault-matrix
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -197,8 +197,14 @@ chart-snapshots: $(CHART_READY) ## Take what the chart renders now as right
 e2e: $(READY) ## Install the chart on the cluster of KUBECONFIG and prove it there (at most 15 minutes)
 	$(PYTHON) -m pytest -s -m "cluster and not long" tests/cluster
 
-e2e-long: $(READY) ## The same, and what takes longer
+e2e-long: $(READY) ## The same, and what takes longer: ten deaths at each point, 100 BrewSagas of 100 orders, each fault
+	OPERATOR_SAGAS=$(or $(OPERATOR_SAGAS),100) OPERATOR_CRASHES=$(or $(OPERATOR_CRASHES),10) \
 	$(PYTHON) -m pytest -s -m cluster tests/cluster
+
+fault-matrix: $(READY) ## Strike the chart with each fault under orders of each mode, and write docs/faults.md
+	rows=$$(mktemp) && trap 'rm -f $$rows' EXIT && \
+	FAULT_ROWS=$$rows $(PYTHON) -m pytest -s -m cluster -k "matrix or a_bug" tests/cluster/operator/test_bug.py tests/cluster/test_6_operator.py && \
+	PYTHONPATH=tests $(PYTHON) -m cluster.fault_rows $$rows docs/faults.md
 
 # ---------------------------------------------------------------- what is generated
 

@@ -14,6 +14,18 @@ from cluster.client import Client, start_client
 from cluster.kube import CHART, Namespace, e2e_options, run
 
 NAMESPACE = os.environ.get("NAMESPACE", "brewsaga-e2e")
+TOLD = {
+    "api.service.type": "ClusterIP",
+    "api.service.nodePort": "null",
+    "operator.chaos.enabled": "true",
+    "operator.chaos.brokerKill": "true",
+    "operator.chaos.databaseKill": "true",
+}
+"""What this release is told beside values-kind.yaml."""
+
+
+def _set(values: dict[str, str]) -> tuple[str, ...]:
+    return tuple(word for name, value in values.items() for word in ("--set", f"{name}={value}"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,14 +48,7 @@ class Release:
 @pytest.fixture(scope="session")
 def release() -> Iterator[Release]:
     space = Namespace(NAMESPACE)
-    options = ("-f", str(CHART / "values-kind.yaml"), *e2e_options())
-    options = (
-        *options,
-        "--set",
-        "api.service.type=ClusterIP",
-        "--set",
-        "api.service.nodePort=null",
-    )
+    options = ("-f", str(CHART / "values-kind.yaml"), *e2e_options(), *_set(TOLD))
     began = time.monotonic()
     space.deploy(*options)
     installed = time.monotonic() - began

@@ -1,23 +1,26 @@
 """Fail is seen: with a planted bug in a service the same experiment names what is broken."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from brewsaga.processes import Child
 from brewsaga.services_runner import Backing, environment, wait_ready
+from cluster.fault_rows import note, row_of
 from cluster.operator.kubectl import condition, finished
 from cluster.operator.setting import Setting
 
 pytestmark = pytest.mark.cluster
 
 FORGETFUL = Path(__file__).with_name("forgetful_payment.py")
-LOAD = [{"mode": "Choreography", "orders": 20}, {"mode": "Orchestration", "orders": 20}]
+ORDERS = 20
 
 
+@pytest.mark.parametrize("mode", ["Choreography", "Orchestration"])
 async def test_a_bug_in_a_service_fails_and_names_the_invariant_and_the_saga(
-    operated: Setting,
+    operated: Setting, mode: str
 ) -> None:
     """The planted bug: payment says that it has refunded, and moves no money."""
     world = operated.world
@@ -34,14 +37,16 @@ async def test_a_bug_in_a_service_fails_and_names_the_invariant_and_the_saga(
             "target": {"service": "shipment"},
             "fault": {"type": "FailRate", "percent": 100},
             "duration": "8s",
-            "load": LOAD,
+            "load": [{"mode": mode, "orders": ORDERS}],
         }
-        await operated.place.make("SagaExperiment", "bug", spec)
-        status = await operated.place.until("sx", "bug", finished, seconds=120)
+        name = f"bug-{mode.lower()}"
+        await operated.place.make("SagaExperiment", name, spec)
+        status = await operated.place.until("sx", name, finished, seconds=120)
+        load = await operated.place.until("brew", f"{name}-load-0", finished)
     finally:
         world.kill(["payment"])
         await world.start(["payment"])
-    print(f"bug: {status['verdict']}: {status['message']}")
+    note(replace(row_of(spec, status, mode, load["counts"]), planted=True))
     assert status["verdict"] == "Fail"
     assert "invariant" in status["message"]
     assert "saga" in status["message"]

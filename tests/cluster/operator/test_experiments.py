@@ -29,7 +29,7 @@ def chaos(service: str, fault: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def named(fault: dict[str, Any]) -> str:
-    return fault["type"].lower() + ("-undo" if fault.get("undo") else "")
+    return str(fault["type"]).lower() + ("-undo" if fault.get("undo") else "")
 
 
 @pytest.mark.parametrize(("service", "fault"), FAULTS, ids=[named(fault) for _, fault in FAULTS])
