@@ -135,7 +135,7 @@ def test_matrix(space: Namespace, target: dict[str, Any], fault: dict[str, Any],
     chaos = {"target": target, "fault": fault, "duration": "10s", "recoveryDeadline": "120s"}
     spec = {
         "mode": mode,
-        "orders": 75,
+        "orders": 50,
         "ratePerSecond": 5,
         "faults": [{"step": "shipment", "failPercent": 30}],
         "chaos": chaos,

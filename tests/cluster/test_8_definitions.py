@@ -5,6 +5,7 @@ pods: their Kafka and Postgres are nowhere.
 """
 
 import json
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -16,16 +17,17 @@ OPTIONS = ("-f", str(CHART / "ci" / "external-values.yaml"), "--set", "operator.
 OWNER = ("meta.helm.sh/release-name", "meta.helm.sh/release-namespace")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def definitions() -> None:
-    """There, whoever runs this first."""
+def apply(manager: str) -> None:
+    """Let the definitions be there, as helm or kubectl writes them."""
     files = (f"templates/crds/{name.partition('.')[0]}.yaml" for name in DEFINITIONS)
     shown = [word for file in files for word in ("--show-only", file)]
     rendered = run("helm", "template", "brewsaga", str(CHART), *shown)
-    run("kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=rendered)
+    command = ("kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-")
+    run(*command, f"--field-manager={manager}", stdin=rendered)
 
 
-def made(name: str) -> Iterator[Namespace]:
+def made() -> Iterator[Namespace]:
+    name = f"brewsaga-definitions-{uuid.uuid4().hex[:8]}"
     run("kubectl", "create", "namespace", name)
     yield Namespace(name)
     run("kubectl", "delete", "namespace", name, "--wait=false")
@@ -33,12 +35,12 @@ def made(name: str) -> Iterator[Namespace]:
 
 @pytest.fixture
 def here() -> Iterator[Namespace]:
-    yield from made("brewsaga-definitions")
+    yield from made()
 
 
 @pytest.fixture
 def beside() -> Iterator[Namespace]:
-    yield from made("brewsaga-definitions-beside")
+    yield from made()
 
 
 def install(space: Namespace) -> str:
@@ -56,6 +58,7 @@ def written(space: Namespace) -> bool:
 
 
 def test_a_release_that_comes_back_has_its_definitions_again(here: Namespace) -> None:
+    apply("helm")
     _own("brewsaga", here.name)
     for _ in range(2):
         notes = install(here)
@@ -66,6 +69,7 @@ def test_a_release_that_comes_back_has_its_definitions_again(here: Namespace) ->
 
 
 def test_a_release_beside_another_uses_its_definitions(here: Namespace, beside: Namespace) -> None:
+    apply("helm")
     _own("brewsaga", here.name)
     notes = install(beside)
     assert not written(beside)
@@ -73,6 +77,7 @@ def test_a_release_beside_another_uses_its_definitions(here: Namespace, beside: 
 
 
 def test_what_nobody_owns_is_used_and_can_be_taken_over(here: Namespace) -> None:
+    apply("kubectl")
     _own(None, None)
     notes = install(here)
     assert not written(here)

@@ -115,7 +115,7 @@ async def _answers(port: int) -> bool:
 
 
 async def install_crds() -> None:
-    """As the chart does."""
+    """In helm's name, so that a release that owns them can renew them afterwards."""
     command = [sys.executable, "-m", "brewsaga_operator.crd", "-", "--plain"]
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -123,7 +123,8 @@ async def install_crds() -> None:
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'operator'}"},
     )
     written, _ = await process.communicate()
-    await kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=written.decode())
+    apply = ("apply", "--server-side", "--field-manager=helm", "--force-conflicts", "-f", "-")
+    await kubectl(*apply, given=written.decode())
     names = ("crd/brewsagas.brewsaga.dev", "crd/sagaexperiments.brewsaga.dev")
     await kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
 
