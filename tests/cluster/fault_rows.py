@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+ALL_PERCENT = 100
 HEAD = "| Fault | Struck | Mode | Verdict | Out of bounds | First after | Recovered after | Ends |"
 
 
@@ -32,10 +33,11 @@ class Row:
 
 
 def named(fault: Mapping[str, Any]) -> str:
-    """A fault in a word or two."""
-    more = {"undo": "of undos", "percent": "{} %", "delay": "{}", "peer": "{}"}
-    said = [more[key].format(fault[key]) for key in more if fault.get(key)]
-    return " ".join([fault["type"], *said])
+    """A fault in a few words, without what goes without saying: it strikes all."""
+    share = f"{fault['percent']} %" if fault.get("percent", ALL_PERCENT) != ALL_PERCENT else ""
+    undo = "of undos" if fault.get("undo") else ""
+    words = (fault["type"], share, undo, fault.get("delay"), fault.get("peer"))
+    return " ".join(word for word in words if word)
 
 
 def row_of(

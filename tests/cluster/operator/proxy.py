@@ -91,7 +91,7 @@ async def proxy(kubeconfig: str, user: str = "") -> AsyncIterator[Proxy]:
         serving = uvicorn.Server(
             uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
         )
-        serving.capture_signals = contextlib.nullcontext  # type: ignore[method-assign] # pytest's
+        serving.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # pytest's
         task = asyncio.create_task(serving.serve(sockets=[listening]))
         try:
             yield made
