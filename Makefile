@@ -73,8 +73,8 @@ sim: $(READY) ## Simulate SEEDS=A..B with everything failing, or tell the story 
 mutants: $(READY) ## Plant each known bug in the code, and see it caught
 	$(PROVING) -m mutants
 
-prove: $(READY) ## Search every state, plant every bug, simulate 100,000 seeds
-	$(PROVING) -m prove
+prove: $(READY) ## Search every state, plant every bug, simulate 100,000 seeds, die at every crash point (RECORD=1 keeps it)
+	$(PROVING) -m prove $(if $(RECORD),--record)
 
 prove-seeds: $(READY) ## Simulate the next SLICE=N seeds; their row goes to docs/proof.jsonl
 	$(PROVING) -m prove.seeds $(SLICE)

@@ -8,7 +8,6 @@ import sys
 import time
 
 from sim import runner
-from sim.scenario import play
 
 TRIALS = 3
 SEEDS_MAX = 3_000
@@ -23,7 +22,7 @@ def seeds_until_caught(trial: int, deadline: float) -> tuple[int, str]:
     """How many seeds it took, and the violation; 0 where nothing was found."""
     first = trial * FIRST_SEEDS
     for count in range(1, SEEDS_MAX + 1):
-        told, _world = play(first + count)
+        told = runner.one(first + count)
         if told.violation:
             return count, told.violation
         if time.process_time() > deadline:

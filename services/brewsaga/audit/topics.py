@@ -17,6 +17,8 @@ from saga.v1 import saga_pb2
 
 READ_DEADLINE_SECONDS: Final = 60.0
 WATERMARK_TIMEOUT_SECONDS: Final = 10.0
+WATERMARK_PATIENCE_SECONDS: Final = 60.0
+"""For all the asking: on a busy machine one answer alone may take its whole timeout."""
 ASK_AGAIN_SECONDS: Final = 0.1
 RECORD_BYTES_MAX: Final = 65_536
 """What is larger is a dead letter, and of that so much is kept."""
@@ -99,7 +101,7 @@ def _watermarks(consumer: Consumer, prefix: str) -> dict[tuple[str, int], tuple[
 
 def _ends(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
     """The first offset and the one after the last; a leader that is just moving is asked again."""
-    deadline = time.monotonic() + WATERMARK_TIMEOUT_SECONDS
+    deadline = time.monotonic() + WATERMARK_PATIENCE_SECONDS
     while True:
         try:
             low, high = consumer.get_watermark_offsets(place, timeout=WATERMARK_TIMEOUT_SECONDS)

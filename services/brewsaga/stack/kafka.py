@@ -106,10 +106,12 @@ class RealKafka:
         """Start the brokers that do not run (or these), and wait until clients are served."""
         wanted = [place for place in self._places if nodes is None or place.node in nodes]
         starting = [place for place in wanted if not self._runs(place.node)]
+        running = [place for place in self._places if self._runs(place.node)]
         for place in starting:
             _check_ports(place)
+        cluster_id = self._cluster_id()  # once, before threads: each would draw one of its own
         with ThreadPoolExecutor(len(self._places)) as pool:
-            list(pool.map(self._prepare, starting))
+            list(pool.map(lambda place: self._prepare(place, cluster_id), starting))
         for place in starting:
             folder = self._broker_folder(place.node)
             settings = str(folder / "server.properties")
@@ -119,7 +121,7 @@ class RealKafka:
             self._servers[place.node] = self._guard.start(
                 command, folder / "server.log", environment=_environment()
             )
-        self._wait_until_served()
+        self._wait_until_served(running + starting)
 
     def stop(self, nodes: Sequence[int] | None = None) -> None:
         """Stop in order, as an operator would (SIGTERM); kill what takes too long."""
@@ -160,7 +162,7 @@ class RealKafka:
             path.write_text("B" + drawn[1:])
         return path.read_text()
 
-    def _prepare(self, place: BrokerPlace) -> None:
+    def _prepare(self, place: BrokerPlace, cluster_id: str) -> None:
         """Write the settings and, before the first start, format the storage."""
         folder = self._broker_folder(place.node)
         (folder / "temporary").mkdir(parents=True, exist_ok=True)
@@ -168,7 +170,7 @@ class RealKafka:
         settings.write_text(properties(place, self._places, folder / "log"))
         if (folder / "log" / "meta.properties").exists():
             return
-        tool = ("kafka.tools.StorageTool", "format", "-t", self._cluster_id(), "-c", str(settings))
+        tool = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(settings))
         self._guard.run(
             self._command(*tool),
             folder / "server.log",
@@ -182,12 +184,10 @@ class RealKafka:
         java = str(self._java.binary)
         return [java, *memory, *JVM_OPTIONS, *LOGGING_OPTIONS, *classes, *arguments]
 
-    def _wait_until_served(self) -> None:
-        """Until every running broker accepts clients and tells of all the others."""
-        alive = {node: server for node, server in self._servers.items() if server.running()}
-        places = [place for place in self._places if place.node in self._servers]
+    def _wait_until_served(self, places: Sequence[BrokerPlace]) -> None:
+        """Until each of these accepts clients and tells of all the others; one's death ends it."""
+        servers = [self._servers[place.node] for place in places]
         ports = [place.port for place in places]
-        servers = [self._servers[place.node] for place in places if place.node in alive]
         quiet = START_PATIENCE_SECONDS
         wait_until(lambda: all(accepts(port) for port in ports), servers, "Kafka", quiet)
         wait_until(

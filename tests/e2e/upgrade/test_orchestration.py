@@ -76,21 +76,25 @@ class Notify:
 
 @asynccontextmanager
 async def placing(here: World) -> AsyncIterator[list[str]]:
-    """Orders come in all the time; the ids of those that were accepted."""
+    """Orders come in all the time; the ids of those that were accepted.
+
+    In the end each call is let come to its answer: one that is broken off may have been accepted.
+    """
     placed: list[str] = []
     numbers = count()
+    over = asyncio.Event()
 
     async def place() -> None:
-        while True:
+        while not over.is_set():
             faults = FAULTS[next(numbers) % len(FAULTS)]
             placed.extend(await here.place([{"mode": "orch", "faults": faults}]))
             await asyncio.sleep(PAUSE_SECONDS)
 
     async with asyncio.TaskGroup() as tasks:
-        placers = [tasks.create_task(place()) for _ in range(PLACERS)]
+        for _ in range(PLACERS):
+            tasks.create_task(place())
         yield placed
-        for placer in placers:
-            placer.cancel()
+        over.set()
 
 
 async def the_moment(here: World, placed: list[str], *steps: str) -> None:
