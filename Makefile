@@ -236,6 +236,7 @@ lock: ## Resolve the requirements anew (needs uv)
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal requirements/dev.in -o requirements/dev.txt
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal -c requirements/dev.txt requirements/operator.in -o requirements/operator.txt
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal -c requirements/run.txt requirements/services.in -o requirements/services.txt
+	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal -c requirements/dev.txt requirements/services.in requirements/otel.in -o requirements/services-otel.txt
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 requirements/chart.in -o requirements/chart.txt
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal --no-deps requirements/helm.in -o requirements/helm.txt
 

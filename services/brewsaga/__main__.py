@@ -59,6 +59,9 @@ def place(
         str, typer.Option(help="Faults as text: shipment=30;refund=50,delay:3s")
     ] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the ends.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Print each event as it is heard, until the ends.")
+    ] = False,
     timeout: Timeout = WAIT_SECONDS,
     token_file: Token = "",
     url: Url = "",
@@ -69,7 +72,7 @@ def place(
 
     asked = ";".join(part for part in (f"{fail}=100" if fail else "", faults) if part)
     order = {"customer_id": customer, "drink": drink, "quantity": quantity, "faults": asked}
-    request = PlaceRequest(modes_of(mode), count, rate, order, wait, timeout)
+    request = PlaceRequest(modes_of(mode), count, rate, order, wait, timeout, watch)
     run_command(run(url or default_url(), request, token_file))
 
 

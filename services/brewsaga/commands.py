@@ -17,10 +17,12 @@ from rich.progress import Progress
 
 from brewsaga import live, render
 from brewsaga.api_client import ORCHESTRATOR, ORCHESTRATOR_URL, Json, OrderApi, order_api
-from brewsaga.errors import Exit
-from brewsaga.waiting import ASK_AGAIN_SECONDS, exit_code, is_settled, wait_for_ends
+from brewsaga.errors import CommandError, Exit
+from brewsaga.following import FOLLOWED_MAX, follow
+from brewsaga.waiting import exit_code, wait_for_ends
 from saga import story
 from saga.contract import DEFAULT_TOPIC_PREFIX, ORDER_REQUESTED, PLACE_ORDER, Mode
+from saga.story import Moment
 
 LIST_COLUMNS: Final = {
     "saga": "saga_id",
@@ -61,6 +63,7 @@ class PlaceRequest:
     order: dict[str, Any]
     wait: bool
     timeout_seconds: float
+    watch: bool = False
 
 
 def ascii_only() -> bool:
@@ -74,28 +77,44 @@ def console() -> Console:
 
 
 async def place(url: str, request: PlaceRequest, token_file: str = "") -> Exit:
-    """Place orders, print a line each, and wait for their ends if asked."""
+    """Place orders, print a line each, and follow or wait for their ends if asked."""
+    wanted = request.count * len(request.modes)
+    if request.watch and wanted > FOLLOWED_MAX:
+        text = f"--watch follows at most {FOLLOWED_MAX} orders, and this would be {wanted}"
+        raise CommandError(text, "brewsaga place --wait", Exit.USAGE)
     async with order_api(url, token_file) as api:
         placed: list[str] = []
-        with Progress(console=console(), disable=not sys.stderr.isatty(), transient=True) as bar:
-            task = bar.add_task("placing", total=request.count * len(request.modes))
+        with _progress() as bar:
+            task = bar.add_task("placing", total=wanted)
             for _ in range(request.count):
                 for mode in request.modes:
                     placed.append(await _place_one(api, mode, request.order))
                     bar.advance(task)
                 if request.rate_per_second:
                     await asyncio.sleep(1 / request.rate_per_second)
-            if not request.wait:
-                return Exit.COMPLETED
-            ends = bar.add_task("waiting for the ends", total=len(placed))
-            known = await wait_for_ends(
-                api, placed, request.timeout_seconds, lambda done: bar.update(ends, completed=done)
-            )
-        for saga_id in placed:
-            saga = known[saga_id]
-            word = story.outcome_word(saga["status"], saga.get("outcome"))
-            print(f"ENDED saga={saga_id} outcome={word} reason={saga.get('failure_reason') or '-'}")
-        return exit_code(list(known.values()))
+        if request.watch:
+            known = await follow(api, placed, request.timeout_seconds, _tell_whose)
+        elif request.wait:
+            known = await _wait(api, placed, request.timeout_seconds)
+        else:
+            return Exit.COMPLETED
+    for saga_id in placed:
+        saga = known[saga_id]
+        word = story.outcome_word(saga["status"], saga.get("outcome"))
+        print(f"ENDED saga={saga_id} outcome={word} reason={saga.get('failure_reason') or '-'}")
+    return exit_code(list(known.values()))
+
+
+async def _wait(api: OrderApi, placed: list[str], timeout_seconds: float) -> dict[str, Json]:
+    with _progress() as bar:
+        task = bar.add_task("waiting for the ends", total=len(placed))
+        return await wait_for_ends(
+            api, placed, timeout_seconds, lambda done: bar.update(task, completed=done)
+        )
+
+
+def _progress() -> Progress:
+    return Progress(console=console(), disable=not sys.stderr.isatty(), transient=True)
 
 
 async def _place_one(api: OrderApi, mode: Mode, order: Json) -> str:
@@ -179,20 +198,20 @@ def timeline_text(answer: Json) -> list[str]:
 
 async def watch(url: str, saga_id: str, timeout_seconds: float) -> Exit:
     """Print each event of one saga as it is heard, until the saga has ended."""
-    printed: set[str] = set()
     async with order_api(url) as api:
-        deadline = asyncio.get_running_loop().time() + timeout_seconds
-        while True:
-            saga, answer = await api.saga(saga_id), await api.timeline(saga_id)
-            for moment in story.moments(answer):
-                line = f"{moment.at:%H:%M:%S.%f}  {moment.event}  {moment.reason}".rstrip()
-                if line not in printed:
-                    printed.add(line)
-                    print(line, flush=True)
-            if is_settled(saga) or asyncio.get_running_loop().time() > deadline:
-                print(f"{saga_id} {story.outcome_word(saga['status'], saga.get('outcome'))}")
-                return exit_code([saga])
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+        known = await follow(api, [saga_id], timeout_seconds, _tell)
+    saga = known[saga_id]
+    print(f"{saga_id} {story.outcome_word(saga['status'], saga.get('outcome'))}")
+    return exit_code([saga])
+
+
+def _tell(_saga_id: str, moment: Moment) -> None:
+    print(f"{moment.at:%H:%M:%S.%f}  {moment.event}  {moment.reason}".rstrip(), flush=True)
+
+
+def _tell_whose(saga_id: str, moment: Moment) -> None:
+    line = f"{moment.at:%H:%M:%S.%f}  {saga_id}  {moment.event}  {moment.reason}"
+    print(line.rstrip(), flush=True)
 
 
 async def list_states(url: str, limit: int) -> Exit:

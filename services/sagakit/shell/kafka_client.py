@@ -109,13 +109,13 @@ def _bytes(value: str | bytes | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
-def _id(message: Message) -> str:
-    """`ce_id`, which our own producer puts first; empty where there is none."""
+def _header(message: Message, wanted: str) -> str:
+    """A header's text; empty where there is none. `ce_id` is first of what our producer puts."""
     headers = message.headers()
     if not isinstance(headers, list):
         return ""
     for name, value in headers:
-        if name == "ce_id":
+        if name == wanted:
             text = value.decode(errors="replace") if isinstance(value, bytes) else (value or "")
             return clean(text[:ID_LENGTH_MAX])
     return ""
@@ -155,6 +155,7 @@ class ConsumerThread:
         self._config = consumer_config(settings, group)
         self._name = group.removeprefix(settings.topic_prefix)
         self._prefix = settings.topic_prefix
+        self._is_traced = settings.is_traced
         self._bare = {self._prefix + topic: topic for topic in topics}
         self._deliver = deliver
         self._loop = asyncio.get_running_loop()
@@ -287,16 +288,17 @@ class ConsumerThread:
         if partition is None or offset is None:  # said by the client library's types, never seen
             return
         batch = self._next
-        batch.records.append(
-            Record(
-                topic,
-                partition,
-                offset,
-                _bytes(message.key()),
-                _bytes(message.value()),
-                _id(message),
-            )
+        record = Record(
+            topic,
+            partition,
+            offset,
+            _bytes(message.key()),
+            _bytes(message.value()),
+            _header(message, "ce_id"),
         )
+        if self._is_traced:
+            record = record._replace(traceparent=_header(message, "traceparent"))
+        batch.records.append(record)
         batch.ends[topic, partition] = offset + 1
         if topic not in batch.sent_at:
             batch.sent_at[topic] = message.timestamp()[1] / 1_000

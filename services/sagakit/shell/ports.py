@@ -37,6 +37,8 @@ class Record(NamedTuple):
     """`ce_id`, empty where the sayer sends no headers: it becomes the causation id of what is said
     in answer.
     """
+    traceparent: str = ""
+    """The header of that name; read only where traces are told."""
 
 
 class Message(NamedTuple, Generic[M]):

@@ -34,12 +34,12 @@ from sagakit.shell.metrics import NAMESPACE, Declaration, Metrics, known_of_loop
 from sagakit.shell.opening import StoppedEarly, open_pool, unless
 from sagakit.shell.ports import Due, Handler
 from sagakit.shell.pruning import Prunable, Pruner
-from sagakit.shell.publisher import Publisher
 from sagakit.shell.resay import Resayer
 from sagakit.shell.runtime import Runtime
 from sagakit.shell.settings import KitSettings, Misconfigured, Settings, masked, read, told
 from sagakit.shell.sweeper import Sweeper
 from sagakit.shell.token_file import TokenFileError, read_token
+from sagakit.shell.tracing import tracing
 
 FLUSH_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 20.0
@@ -132,18 +132,20 @@ async def open_runtime(
     pool = await unless(stop, open_pool(spec.service, settings))
     switchboard = Switchboard()
     metrics, labels = Metrics(spec.metrics), (spec.service,)
-    publisher = Publisher(
+    traced = tracing(spec.service, settings)
+    publisher = traced.publisher(
         settings,
         f"/{settings.topic_prefix}{spec.service}",
         copies=switchboard.copies,
         delayed=lambda seconds: metrics.observe("outbox_delay_seconds", labels, seconds),
     )
-    runtime = Runtime(spec.service, settings, pool, publisher, metrics, switchboard)
+    runtime = Runtime(spec.service, settings, pool, publisher, metrics, switchboard, traced)
     publisher.start()
     try:
         yield runtime
     finally:
         await publisher.stop(FLUSH_SECONDS)
+        await traced.stop()
         with contextlib.suppress(Exception):
             await runtime.settle()
         try:
@@ -228,7 +230,7 @@ def _workers(runtime: Runtime, parts: Parts) -> list[Worker[Any]]:
     decides.
     """
     members = range(runtime.settings.consumers_per_mode)
-    crews = [(one, workers.Crew()) for one in parts.handlers]
+    crews = [(runtime.tracing.handler(one), workers.Crew()) for one in parts.handlers]
     return [Worker(one, runtime, crew) for one, crew in crews for _ in members]
 
 

@@ -26,6 +26,7 @@ from sagakit.shell.outbox import OutboxRow
 from sagakit.shell.ports import Connection, Outgoing, Write
 from sagakit.shell.publisher import Publisher
 from sagakit.shell.settings import KitSettings
+from sagakit.shell.tracing import OFF, Tracing
 from sagakit.shell.writes import write
 
 
@@ -58,6 +59,7 @@ class Runtime:
     publisher: Publisher
     metrics: Metrics
     switchboard: Switchboard
+    tracing: Tracing = OFF
 
     def healthy(self) -> bool:
         """Whether the broker answered when last asked. Orders are accepted all the same."""

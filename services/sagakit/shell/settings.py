@@ -6,6 +6,8 @@ A service subclasses `KitSettings` and adds its own fields. This module knows no
 nothing.
 """
 
+import re
+from importlib.util import find_spec
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -98,6 +100,12 @@ class KitSettings(KafkaAccess):
     """After how many days ended sagas, timelines and dead letters are pruned; 0 keeps them for
     ever. What participants did, and their ledgers, are never pruned."""
 
+    otel_exporter_otlp_endpoint: str = ""
+    """Where traces go, as `http://collector:4318` (OTLP over HTTP); empty: none are told. Its
+    exporter reads its other variables (`OTEL_EXPORTER_OTLP_HEADERS` and so on) itself."""
+    otel_traces_sampler_arg: Share = 1.0
+    """Share of sagas that are told: each wholly, in every service, or not at all."""
+
     outbox_keep: bool = False
     """Keep acknowledged outbox rows (audits and tests only: the table grows for ever)."""
     crash_at: str | None = None
@@ -162,6 +170,21 @@ class KitSettings(KafkaAccess):
             raise ValueError(message)
         return value
 
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str) -> str:
+        if not value:
+            return value
+        if not re.fullmatch(r"https?://[^/].*", value):
+            raise ValueError("it is no address; it must be like http://collector:4318")
+        if not _is_installed("opentelemetry.exporter.otlp.proto.http"):
+            message = (
+                "traces need an extra that is not installed: pip install 'brewsaga[otel]', or "
+                "build the image with --build-arg LOCK=requirements/services-otel.txt"
+            )
+            raise ValueError(message)
+        return value.rstrip("/")
+
     @field_validator("database_url")
     @classmethod
     def _check_address(cls, value: str) -> str:
@@ -173,9 +196,21 @@ class KitSettings(KafkaAccess):
         return value
 
     @property
+    def is_traced(self) -> bool:
+        """Whether traces are told."""
+        return bool(self.otel_exporter_otlp_endpoint)
+
+    @property
     def modes(self) -> tuple[str, ...]:
         """The modes this process serves, in the short form."""
         return ("choreo", "orch") if self.mode == "both" else (self.mode,)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package above it
+        return False
 
 
 Settings = TypeVar("Settings", bound=BaseSettings)
