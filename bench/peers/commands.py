@@ -1,7 +1,6 @@
 """The commands of `python -m peers`: what is asked for, the stack for it, and the result file."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,7 +14,7 @@ from peers.cases import CASES
 from peers.conform import OURS, Conformance
 from peers.engines import PEERS
 from peers.environments import NotHereError
-from peers.results import FILE, Judged, Results, machine
+from peers.results import FILE, Judged, Results, changed, machine
 from peers.speed import measure
 
 ENGINES: Final = (*OURS, *(peer.name for peer in PEERS))
@@ -57,40 +56,40 @@ def _all(given: argparse.Namespace) -> int:
 def _speed(given: argparse.Namespace) -> int:
     with visit("peers") as here:
         measured, absent = measure(here, given.peer, given.rounds)
-        results = Results.read()
-        results.speed.update(measured)
-        results.absent = {
-            **{k: v for k, v in results.absent.items() if k not in given.peer},
-            **absent,
-        }
-        _finish(results, here.stack)
+        with changed() as results:
+            results.speed.update(measured)
+            for engine in measured:
+                results.absent.pop(engine, None)
+            results.absent.update(absent)
+        _finish(here.stack)
     return 0
 
 
 def _conform(given: argparse.Namespace) -> int:
-    results = Results.read()
     wanted = CASES if given.case is None else [CASE_BY_NAME[name] for name in given.case]
-
-    def keep(engine: str, case: str, judged: Judged) -> None:
-        results.cases.setdefault(engine, {})[case] = judged
-        results.write()
-
+    known = Results.read().cases if given.missing else {}
     with visit("peers") as here:
-        judging = Conformance(here.stack, here.folder, keep)
+        judging = Conformance(here.stack, here.folder, _keep)
         for engine in given.peer:
-            known = results.cases.get(engine, {}) if given.missing else {}
-            cases = [case for case in wanted if case.name not in known]
+            cases = [case for case in wanted if case.name not in known.get(engine, {})]
             try:
                 judging.judge(engine, cases)
-                results.absent.pop(engine, None)
             except NotHereError as error:
-                results.absent[engine] = str(error).splitlines()[0]
                 tell(f"{engine}: not here: {error}")
+                with changed() as results:
+                    results.absent[engine] = str(error).splitlines()[0]
             except CommandError as error:
                 tell(f"{engine}: {error}")
-        _finish(results, here.stack)
-    ours = [one for engine in OURS for one in results.cases.get(engine, {}).values()]
+        _finish(here.stack)
+    judged = Results.read().cases
+    ours = [one for engine in OURS for one in judged.get(engine, {}).values()]
     return 0 if all(one.passed for one in ours) else FAILED
+
+
+def _keep(engine: str, case: str, judged: Judged) -> None:
+    with changed() as results:
+        results.cases.setdefault(engine, {})[case] = judged
+        results.absent.pop(engine, None)
 
 
 def _case(given: argparse.Namespace) -> int:
@@ -116,9 +115,9 @@ def _case(given: argparse.Namespace) -> int:
     return 0 if judged.passed else FAILED
 
 
-def _finish(results: Results, stack: Stack) -> None:
-    results.machine = machine(stack.describe())
-    results.versions.update({peer.name: peer.version for peer in PEERS})
-    results.write()
-    scoreboard.write(results)
-    print(f"written: {FILE.name} and {scoreboard.PAGE.name}", file=sys.stderr)
+def _finish(stack: Stack) -> None:
+    with changed() as results:
+        results.machine = machine(stack.describe())
+        results.versions.update({peer.name: peer.version for peer in PEERS})
+    scoreboard.write(Results.read())
+    tell(f"written: {FILE.name} and {scoreboard.PAGE.name}")

@@ -3,9 +3,12 @@
 Knows the form of the file, and not how anything in it came about.
 """
 
+import fcntl
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +69,16 @@ class Results:
 
     def write(self, file: Path = FILE) -> None:
         file.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n")
+
+
+@contextmanager
+def changed(file: Path = FILE) -> Iterator[Results]:
+    """The results, to be changed within a block and written at its end; of two runs one waits."""
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        results = Results.read(file)
+        yield results
+        results.write(file)
 
 
 def machine(stack: str) -> dict[str, Any]:
