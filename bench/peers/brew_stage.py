@@ -49,6 +49,7 @@ class BrewStage:
     token: str
     _faults: dict[str, tuple[Fault, ...]] = field(default_factory=dict)
     _armed: list[Armament] = field(default_factory=list)
+    _happened: dict[str, set[Kind]] = field(default_factory=dict)
     _restarted: bool = False
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -56,6 +57,7 @@ class BrewStage:
 
     async def arm(self, saga: str, faults: Sequence[Fault]) -> None:
         self._faults[saga], self._restarted = tuple(faults), False
+        self._happened[saga] = set()
         self._armed = armaments_of(faults)
         for service in {armament.service for armament in self._armed}:
             self.here.kill([service])
@@ -69,9 +71,12 @@ class BrewStage:
                     self._follow(self._end_failing(fault, saga))
                 case Kind.FAIL:
                     self.here.kill([SERVICE[fault.at]])
-                    self._follow(self._come_back(fault))
+                    self._follow(self._come_back(fault, saga))
                 case Kind.LATE if fault.at not in DO:
                     await self._switch(fault.at, "Pause", fault.seconds)
+                    self._happened[saga].add(Kind.LATE)
+                case Kind.LATE:
+                    self._happened[saga].add(Kind.LATE)
                 case Kind.CANCEL:
                     await self._switch(fault.at, "Pause")
                     self._follow(self._cancel_in_hand(fault, saga))
@@ -95,6 +100,8 @@ class BrewStage:
     async def lift(self, saga: str) -> None:
         for fault in self._faults[saga]:
             if fault.kind is Kind.FAIL:
+                if await self._attempts(fault, saga):
+                    self._happened[saga].add(Kind.FAIL)
                 await self._insist(SERVICE[fault.at], "DELETE", f"/faults/{fault.at}")
 
     async def mend(self, saga: str) -> None:
@@ -131,6 +138,9 @@ class BrewStage:
         done = await self.effects(saga)
         return [action for action in FORWARD if before(action) <= set(done)]
 
+    async def happened(self, saga: str) -> set[Kind]:
+        return self._happened[saga]
+
     async def claim(self, saga: str) -> Claim:
         query = "SELECT status FROM orders WHERE saga_id = $1"
         try:
@@ -165,6 +175,7 @@ class BrewStage:
         """The others die with it, unless an answer alone was to be lost."""
         dead = [armament.service] if armament.kind is Kind.LOSE else list(self.here.children)
         self.here.kill(dead)
+        self._happened[saga].add(armament.kind)
         self._restarted = True
         if armament.kind is Kind.KILL_ALL_AFTER:
             await self._restart_stores()
@@ -174,6 +185,7 @@ class BrewStage:
         """Its answer is held back meanwhile."""
         while fault.at not in await self.effects(saga):
             await asyncio.sleep(POLL_SECONDS)
+        self._happened[saga].add(fault.kind)
         if fault.kind is Kind.STORE_AFTER:
             await self._restart_stores()
         else:
@@ -181,18 +193,25 @@ class BrewStage:
             await self._start_all(saga)
 
     async def _end_failing(self, fault: Fault, saga: str) -> None:
+        while await self._attempts(fault, saga) < fault.times:
+            await asyncio.sleep(POLL_SECONDS)
+        self._happened[saga].add(Kind.FAIL)
+        await self._insist(SERVICE[fault.at], "DELETE", f"/faults/{fault.at}")
+
+    async def _attempts(self, fault: Fault, saga: str) -> int:
+        """How often an undo failed."""
         service = SERVICE[fault.at]
         table = "payments" if service == "payment" else "reservations"
         query = f"SELECT attempts FROM {table} WHERE saga_id = $1"  # noqa: S608 - own words
-        while True:
-            rows = await self.here.rows(service, query, saga)
-            if rows and rows[0]["attempts"] >= fault.times:
-                break
-            await asyncio.sleep(POLL_SECONDS)
-        await self._insist(service, "DELETE", f"/faults/{fault.at}")
+        rows = await self.here.rows(service, query, saga)
+        return int(rows[0]["attempts"]) if rows else 0
 
-    async def _come_back(self, fault: Fault) -> None:
+    async def _come_back(self, fault: Fault, saga: str) -> None:
+        while not before(fault.at) <= set(await self.effects(saga)):
+            await asyncio.sleep(POLL_SECONDS)
         await asyncio.sleep(AWAY_SECONDS * fault.times)
+        if fault.at not in await self.effects(saga):
+            self._happened[saga].add(Kind.FAIL)
         await self.here.start([SERVICE[fault.at]])
 
     async def _cancel_in_hand(self, fault: Fault, saga: str) -> None:
@@ -200,6 +219,8 @@ class BrewStage:
             await asyncio.sleep(POLL_SECONDS)
         await asyncio.sleep(IN_HAND_SECONDS)
         await self.cancel(saga)
+        if fault.at not in await self.effects(saga):
+            self._happened[saga].add(Kind.CANCEL)
         await asyncio.sleep(fault.seconds)
         await self._insist(SERVICE[fault.at], "DELETE", f"/faults/{fault.at}")
 

@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--peer", nargs="*", choices=ENGINES, default=list(ENGINES))
         command.add_argument("--rounds", type=int, default=3)
         command.add_argument("--case", nargs="*", choices=list(CASE_BY_NAME), default=None)
+        command.add_argument("--add", action="store_true", help="rounds beside those recorded")
         command.add_argument("--missing", action="store_true", help="only what is not recorded")
         command.set_defaults(run=run)
     case = commands.add_parser("case", help="one case on one engine; records nothing")
@@ -57,8 +58,9 @@ def _speed(given: argparse.Namespace) -> int:
     with visit("peers") as here:
         measured, absent = measure(here, given.peer, given.rounds)
         with changed() as results:
-            results.speed.update(measured)
-            for engine in measured:
+            for engine, rounds in measured.items():
+                before = results.speed.get(engine, []) if given.add else []
+                results.speed[engine] = [*before, *rounds]
                 results.absent.pop(engine, None)
             results.absent.update(absent)
         _finish(here.stack)

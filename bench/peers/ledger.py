@@ -88,6 +88,7 @@ class Ledger:
         self._keys: defaultdict[tuple[str, Action], threading.Lock] = defaultdict(threading.Lock)
         self._faults: dict[tuple[str, Action], list[Fault]] = defaultdict(list)
         self._calls: dict[str, list[Action]] = defaultdict(list)
+        self._happened: dict[str, set[Kind]] = defaultdict(set)
         self._server = _server(self)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -120,6 +121,11 @@ class Ledger:
         with self._guard:
             return list(self._calls[saga])
 
+    def happened(self, saga: str) -> set[Kind]:
+        """Which faults came about."""
+        with self._guard:
+            return set(self._happened[saga])
+
     # ------------------------------------------------------------ one call
 
     def answer(self, action: Action, saga: str) -> int | None:
@@ -145,6 +151,7 @@ class Ledger:
             if not waiting:
                 return None
             fault = waiting.pop(0)
+            self._happened[saga].add(fault.kind)
             if fault.times > 1:
                 waiting.insert(0, replace(fault, times=fault.times - 1))
             return fault

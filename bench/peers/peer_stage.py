@@ -90,6 +90,9 @@ class PeerStage:
     async def calls(self, saga: str) -> list[Action]:
         return self.ledger.calls(saga)
 
+    async def happened(self, saga: str) -> set[Kind]:
+        return self.ledger.happened(saga)
+
     async def claim(self, saga: str) -> Claim:
         return Claim(await asyncio.wait_for(self.worker.ask("claim", saga=saga), 5.0))
 

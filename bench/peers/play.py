@@ -13,6 +13,7 @@ from typing import Final
 
 from peers.cases import Case, Then
 from peers.judge import End, broken_rules, end_of, faults_of, told
+from peers.ledger import Kind
 from peers.stages import Stage
 from peers.steps import DO, Action, Claim
 from peers.worker import GoneError, VerbError
@@ -68,6 +69,9 @@ async def play(case: Case, stage: Stage) -> Outcome:
     await asyncio.sleep(case.settle_seconds)
     effects, claim = await stage.effects(saga), await _claim(stage, saga)
     problems = faults_of(effects, case.end, claim)
+    striking = {fault.kind for fault in case.faults} - {Kind.REFUSE}
+    if striking and not striking & await stage.happened(saga):
+        problems.append("what was to go wrong never came about: nothing was shown")
     calls = await stage.calls(saga)
     taken = round(time.monotonic() - begun - case.settle_seconds, 1)
     nothing = any(action in DO and action not in effects for action in calls)

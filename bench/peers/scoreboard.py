@@ -36,7 +36,8 @@ Peers run in a closed loop in one process of theirs, {levels} sagas at once, the
 BrewSaga's is that of `make bench`: five services, the participants writing ledger, stock and
 assignments in databases of their own, ten thousand orders at once. CPU is of all processes: worker,
 server, Postgres, Kafka. Medians, in brackets the least and the most of the rounds, which were
-interleaved.
+interleaved. "We are" is the median of BrewSaga's saturated rate over the peer's, in choreography
+and in orchestration.
 """
 JUDGED: Final = """\
 Judged by a side ledger to which participants write before they answer, one row a saga and action,
@@ -104,14 +105,28 @@ def _levels(results: Results) -> str:
 
 
 def _speed(results: Results) -> Iterator[str]:
-    yield "| | saturated, sagas/s | at | alone p50 ms | p99 ms | CPU-s per 1,000 | store |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| | saturated, sagas/s | at | alone p50 ms | p99 ms | CPU-s per 1,000 | we are | store |"
+    yield "|---|---|---|---|---|---|---|---|"
     stores = {peer.name: f"{peer.version}: {peer.store}" for peer in PEERS}
     ours = "real Kafka, Postgres, fsync on"
     for engine in _engines(results):
         rounds = results.speed.get(engine)
         if rounds:
-            yield f"| {TITLES[engine]} | {_figures(rounds)} | {stores.get(engine, ours)} |"
+            times = "" if engine in OURS else _times(results, rounds)
+            store = stores.get(engine, ours)
+            yield f"| {TITLES[engine]} | {_figures(rounds)} | {times} | {store} |"
+
+
+def _times(results: Results, theirs: Sequence[Sequence[Load]]) -> str:
+    mine = (_saturated(results.speed[engine]) for engine in OURS if engine in results.speed)
+    return ", ".join(f"{rate / _saturated(theirs):,.1f}×" for rate in mine)
+
+
+def _saturated(rounds: Sequence[Sequence[Load]]) -> float:
+    best = _best_level(rounds)
+    return statistics.median(
+        load.sagas_per_second for loads in rounds for load in loads if load.at_once == best
+    )
 
 
 def _figures(rounds: Sequence[Sequence[Load]]) -> str:

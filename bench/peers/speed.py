@@ -30,7 +30,7 @@ from peers.worker import Worker
 LEVELS: Final = (1, 16, 64)
 """Sagas at once."""
 
-SECONDS: Final = 4.0
+SECONDS: Final = 3.0
 """About how long one measure takes; how many sagas that is, a trial shows."""
 
 TRIAL_SAGAS: Final = 10

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from peers.ledger import Fault
+from peers.ledger import Fault, Kind
 from peers.steps import Action, Claim
 
 
@@ -33,6 +33,9 @@ class Stage(Protocol):
 
     async def calls(self, saga: str) -> list[Action]:
         """What participants were asked for; empty where nobody counts that."""
+
+    async def happened(self, saga: str) -> set[Kind]:
+        """Which faults came about."""
 
     async def claim(self, saga: str) -> Claim:
         """What the engine says."""

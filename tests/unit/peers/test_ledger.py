@@ -35,7 +35,9 @@ def test_a_refusal_stays(ledger):
 
 def test_a_failing_participant_does_nothing_until_it_is_well(ledger):
     ledger.arm("s", [Fault(CHARGE, Kind.FAIL, 2)])
+    assert ledger.happened("s") == set()
     assert [ledger.answer(CHARGE, "s") for _ in range(3)] == [UNWELL, UNWELL, OK]
+    assert ledger.happened("s") == {Kind.FAIL}
 
 
 def test_what_fails_for_ever_is_mended(ledger):

@@ -37,6 +37,16 @@ def test_the_page_has_the_spread_of_all_rounds():
     assert "65 (60–70) | 64 | 22.5 (20.0–25.0) | 32.5 (30.0–35.0) | 8.25 (8.00–8.50)" in row
 
 
+def test_the_page_says_how_many_times_as_fast_we_are():
+    told = results()
+    told.speed["brewsaga-choreo"] = [
+        [Load(1, 9, 60.0, 16.0, 20.0, 0.0), Load(9, 9, 650.0, None, None, 1.0)]
+    ]
+    assert "| 10.0× |" in next(
+        line for line in page(told).splitlines() if line.startswith("| DBOS |")
+    )
+
+
 def test_the_page_has_every_case_and_every_peer_s_praise():
     text = page(results())
     assert all(f"| {case.name} |" in text for case in CASES)
