@@ -14,7 +14,7 @@ from peers.cases import CASES
 from peers.conform import OURS, Conformance
 from peers.engines import PEERS
 from peers.environments import NotHereError
-from peers.results import FILE, Judged, Results, changed, machine
+from peers.results import FILE, Judged, Load, Results, changed, machine
 from peers.speed import measure
 
 ENGINES: Final = (*OURS, *(peer.name for peer in PEERS))
@@ -55,13 +55,18 @@ def _all(given: argparse.Namespace) -> int:
 
 
 def _speed(given: argparse.Namespace) -> int:
-    with visit("peers") as here:
-        measured, absent = measure(here, given.peer, given.rounds)
+    kept: set[str] = set()
+
+    def keep(engine: str, loads: list[Load]) -> None:
         with changed() as results:
-            for engine, rounds in measured.items():
-                before = results.speed.get(engine, []) if given.add else []
-                results.speed[engine] = [*before, *rounds]
-                results.absent.pop(engine, None)
+            before = results.speed.get(engine, []) if given.add or engine in kept else []
+            results.speed[engine] = [*before, loads]
+            results.absent.pop(engine, None)
+        kept.add(engine)
+
+    with visit("peers") as here:
+        absent = measure(here, given.peer, given.rounds, keep)
+        with changed() as results:
             results.absent.update(absent)
         _finish(here.stack)
     return 0

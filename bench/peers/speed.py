@@ -9,7 +9,7 @@ import asyncio
 import statistics
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import psutil
@@ -30,36 +30,33 @@ from peers.worker import Worker
 LEVELS: Final = (1, 16, 64)
 """Sagas at once."""
 
-SECONDS: Final = 3.0
+SECONDS: Final = 2.0
 """About how long one measure takes; how many sagas that is, a trial shows."""
 
 TRIAL_SAGAS: Final = 10
 SAGAS_MIN: Final = 30
 OURS_SATURATED: Final = 10_000
 OURS_ALONE: Final = 100
-Measures = dict[str, list[list[Load]]]
+Keep = Callable[[str, list[Load]], None]
 
 
-def measure(here: Visit, engines: Sequence[str], rounds: int) -> tuple[Measures, dict[str, str]]:
-    """The loads of each round by engine, and why an engine is not here."""
-    found: Measures = {}
+def measure(here: Visit, engines: Sequence[str], rounds: int, keep: Keep) -> dict[str, str]:
+    """Why an engine is not here, by engine; `keep` is told each round's loads as they are known."""
     absent: dict[str, str] = {}
-    ours = [engine for engine in engines if engine in OURS]
     for number in range(rounds):
         tell(f"round {number + 1} of {rounds}")
-        if ours:
+        if any(engine in OURS for engine in engines):
             for engine, loads in asyncio.run(_ours(here)).items():
-                found.setdefault(engine, []).append(loads)
+                keep(engine, loads)
         for engine in engines:
             if engine in OURS or engine in absent:
                 continue
             try:
-                loads = asyncio.run(_theirs(here, BY_NAME[engine]))
-                found.setdefault(engine, []).append(loads)
+                keep(engine, asyncio.run(_theirs(here, BY_NAME[engine])))
             except (NotHereError, CommandError) as error:
                 absent[engine] = str(error).splitlines()[0]
                 tell(f"{engine}: not measured: {error}")
-    return found, absent
+    return absent
 
 
 async def _theirs(here: Visit, peer: Peer) -> list[Load]:
