@@ -25,7 +25,7 @@ from peers.environments import NotHereError
 from peers.peer_stage import room_for, worker_of
 from peers.results import Load
 from peers.servers import Server
-from peers.worker import Worker
+from peers.worker import GoneError, VerbError, Worker
 
 LEVELS: Final = (1, 16, 64)
 """Sagas at once."""
@@ -53,7 +53,7 @@ def measure(here: Visit, engines: Sequence[str], rounds: int, keep: Keep) -> dic
                 continue
             try:
                 keep(engine, asyncio.run(_theirs(here, BY_NAME[engine])))
-            except (NotHereError, CommandError) as error:
+            except (NotHereError, CommandError, GoneError, VerbError) as error:
                 absent[engine] = str(error).splitlines()[0]
                 tell(f"{engine}: not measured: {error}")
     return absent
@@ -76,8 +76,8 @@ async def _theirs(here: Visit, peer: Peer) -> list[Load]:
 
 async def _load(peer: Peer, worker: Worker, servers: Sequence[Server], at_once: int) -> Load:
     """Warm up, see how many sagas fill the time, and run so many."""
-    trial = await _flood(worker, max(TRIAL_SAGAS, 2 * at_once), at_once)
-    sagas = max(SAGAS_MIN, 2 * at_once, round(SECONDS * trial.sagas_per_second))
+    trial = await _flood(worker, max(TRIAL_SAGAS, at_once), at_once)
+    sagas = max(SAGAS_MIN, at_once, round(SECONDS * trial.sagas_per_second))
     before = _cpu_seconds(worker, servers)
     load = await _flood(worker, sagas, at_once)
     cpu = (_cpu_seconds(worker, servers) - before) / sagas * 1_000
