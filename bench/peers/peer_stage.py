@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -57,7 +57,10 @@ class PeerStage:
     _up: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def arm(self, saga: str, faults: Sequence[Fault]) -> None:
-        self.ledger.arm(saga, faults)
+        late = self.peer.late_seconds
+        self.ledger.arm(
+            saga, [replace(one, seconds=late) if one.kind is Kind.LATE else one for one in faults]
+        )
 
     async def start(self, saga: str) -> None:
         deadline = asyncio.get_running_loop().time() + START_SECONDS
@@ -83,6 +86,9 @@ class PeerStage:
 
     async def repeat(self, saga: str) -> None:
         await self.worker.ask("repeat", saga=saga)
+
+    async def undo_first(self, saga: str) -> None:
+        await self.worker.ask("undo_first", saga=saga)
 
     async def effects(self, saga: str) -> list[Action]:
         return self.ledger.effects(saga)

@@ -54,6 +54,8 @@ async def play(case: Case, stage: Stage) -> Outcome:
     """Begin a saga, let it go wrong, wait for its end, look again, judge."""
     saga, begun = f"{case.name}-{uuid.uuid4().hex[:8]}", time.monotonic()
     await stage.arm(saga, case.faults)
+    if case.then is Then.UNDO_FIRST:
+        await stage.undo_first(saga)
     at_once = 2 if case.then is Then.START_AT_ONCE else 1
     await asyncio.gather(*(_ask(stage.start(saga)) for _ in range(at_once)))
     if case.then is Then.START_AGAIN:

@@ -28,6 +28,9 @@ class Stage(Protocol):
     async def repeat(self, saga: str) -> None:
         """Deliver again what was delivered."""
 
+    async def undo_first(self, saga: str) -> None:
+        """Deliver a refund of what was not charged."""
+
     async def effects(self, saga: str) -> list[Action]:
         """What was really done, in its order."""
 

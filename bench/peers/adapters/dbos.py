@@ -11,7 +11,7 @@ from typing import Final
 from dbos import DBOS, SetWorkflowID
 
 from peers.adapters import participants
-from peers.adapters.worker import serve
+from peers.adapters.worker import WithoutMessages, serve
 from peers.steps import FORWARD, UNDO, Action, Claim
 
 CANCELLABLE: Final = bool(participants.LEDGER_URL)
@@ -45,7 +45,7 @@ async def _is_cancelled() -> bool:
     return await DBOS.recv_async("cancel", timeout_seconds=0) is not None
 
 
-class Dbos:
+class Dbos(WithoutMessages):
     """The verbs, in DBOS's words."""
 
     async def open(self) -> None:
@@ -84,9 +84,6 @@ class Dbos:
     async def mend(self, saga: str) -> None:
         if await self.claim(saga) is Claim.BROKEN:
             await DBOS.resume_workflow_async(saga)
-
-    async def repeat(self, saga: str) -> None:
-        raise NotImplementedError(f"no step of {saga} is a message")
 
 
 if __name__ == "__main__":

@@ -36,8 +36,8 @@ from peers.adapters.worker import serve
 from peers.steps import FORWARD, UNDO, Action, Claim
 
 COMMANDS, ANSWERS = "COMMANDS", "ANSWERS"
-STEP_SECONDS: Final = 5
-"""The least that natsaga's documentation calls safe; a late participant takes longer."""
+STEP_SECONDS: Final = 10
+"""The least that natsaga's documentation recommends; a late participant takes longer."""
 
 POLL_SECONDS: Final = 0.01
 """Of the relay; its default, a second, would be the whole latency."""
@@ -165,6 +165,10 @@ class Natsaga:
                 mine = str(_id_of(saga))
                 if mine in (told.subject or "") or mine.encode() in (told.data or b""):
                     await self.stream.publish(told.subject or "", told.data or b"")
+
+    async def undo_first(self, saga: str) -> None:
+        command = {"saga_id": str(_id_of(saga)), "step_index": 0, "saga_payload": {"saga": saga}}
+        await self.stream.publish(f"do.{Action.REFUND}", json.dumps(command).encode())
 
 
 if __name__ == "__main__":

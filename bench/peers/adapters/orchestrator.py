@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from peers.adapters import participants
-from peers.adapters.worker import serve
+from peers.adapters.worker import WithoutMessages, serve
 from peers.steps import FORWARD, UNDO, Action, Claim
 
 ATTEMPTS: Final = 10
@@ -97,7 +97,7 @@ class Ask(BaseStep[Given, Given]):
             raise ValueError(f"{action} was refused")
 
 
-class Orchestrator:
+class Orchestrator(WithoutMessages):
     """The verbs, in the library's words."""
 
     async def open(self) -> None:
@@ -157,9 +157,6 @@ class Orchestrator:
     async def mend(self, saga: str) -> None:
         if await self.claim(saga) is Claim.BROKEN:
             await self.admin.compensate_step((await self._state(saga)).id)
-
-    async def repeat(self, saga: str) -> None:
-        raise NotImplementedError(f"no step of {saga} is a message")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from hypercorn.config import Config
 from restate.exceptions import TerminalError
 
 from peers.adapters import participants
-from peers.adapters.worker import serve
+from peers.adapters.worker import WithoutMessages, serve
 from peers.steps import FORWARD, UNDO, Action, Claim
 
 order = restate.Workflow("order")
@@ -55,7 +55,7 @@ async def _ask(ctx: restate.WorkflowContext, action: Action, saga: str) -> bool:
     return done
 
 
-class Restate:
+class Restate(WithoutMessages):
     """The verbs, by Restate's ingress and admin API."""
 
     async def open(self) -> None:
@@ -109,9 +109,6 @@ class Restate:
         """An invocation that was paused after too many attempts is resumed."""
         if saga in self.invocations:
             await self.http.patch(f"{self.admin}/invocations/{self.invocations[saga]}/resume")
-
-    async def repeat(self, saga: str) -> None:
-        raise NotImplementedError(f"no step of {saga} is a message")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from sagaz import Saga, SagaConfig, action, compensate
 from sagaz.core.storage.backends.postgresql.saga import PostgreSQLSagaStorage
 
 from peers.adapters import participants
-from peers.adapters.worker import serve
+from peers.adapters.worker import WithoutMessages, serve
 from peers.steps import Action, Claim
 
 CLAIMS: Final = {
@@ -69,7 +69,7 @@ class OrderSaga(Saga):
         await insist(Action.SHIP, context)
 
 
-class Sagaz:
+class Sagaz(WithoutMessages):
     """The verbs, in sagaz's words."""
 
     async def open(self) -> None:
@@ -102,9 +102,6 @@ class Sagaz:
 
     async def mend(self, saga: str) -> None:
         """Nothing takes up a stored saga."""
-
-    async def repeat(self, saga: str) -> None:
-        raise NotImplementedError(f"no step of {saga} is a message")
 
 
 if __name__ == "__main__":

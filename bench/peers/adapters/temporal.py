@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from peers.adapters import participants
-from peers.adapters.worker import serve
+from peers.adapters.worker import WithoutMessages, serve
 from peers.steps import FORWARD, UNDO, Action, Claim
 
 QUEUE = "peers"
@@ -65,7 +65,7 @@ class Order:
         return done
 
 
-class Temporal:
+class Temporal(WithoutMessages):
     """The verbs, in Temporal's words."""
 
     client: Client
@@ -114,9 +114,6 @@ class Temporal:
 
     async def mend(self, saga: str) -> None:
         """It never gives up."""
-
-    async def repeat(self, saga: str) -> None:
-        raise NotImplementedError(f"no step of {saga} is a message")
 
 
 if __name__ == "__main__":

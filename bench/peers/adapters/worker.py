@@ -39,6 +39,19 @@ class Adapter(Protocol):
     async def repeat(self, saga: str) -> None:
         """Deliver again what was delivered, where steps are messages."""
 
+    async def undo_first(self, saga: str) -> None:
+        """Deliver a refund before the saga begins, where steps are messages."""
+
+
+class WithoutMessages:
+    """An engine whose steps are calls."""
+
+    async def repeat(self, saga: str) -> None:
+        raise NotImplementedError(f"no step of {saga} is a message")
+
+    async def undo_first(self, saga: str) -> None:
+        raise NotImplementedError(f"no step of {saga} is a message")
+
 
 def serve(adapter: Adapter) -> None:
     """Be the process: until stdin ends."""
@@ -82,7 +95,7 @@ async def _carry_out(adapter: Adapter, asked: dict[str, Any]) -> Any:
             return (await adapter.claim(asked["saga"])).value
         case "flood":
             return await _flood(adapter, asked["prefix"], asked["sagas"], asked["at_once"])
-        case "start" | "cancel" | "mend" | "repeat":
+        case "start" | "cancel" | "mend" | "repeat" | "undo_first":
             return await getattr(adapter, asked["verb"])(asked["saga"])
         case verb:
             raise ValueError(f"{verb!r} is no verb of an adapter")
