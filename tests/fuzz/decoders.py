@@ -33,7 +33,8 @@ from saga.contract import SAGA_ID_PATTERN, Mode
 from saga.v1 import saga_pb2
 from sagakit.core.chance import DELAY_SECONDS_MAX, parse_faults
 from sagakit.core.deadletters import Poison
-from sagakit.shell import kafka_client, outbox
+from sagakit.shell import outbox
+from sagakit.shell.headers import LENGTH_MAX, MESSAGE_ID, header
 from sagakit.shell.paging import read_cursor, write_cursor
 from sagakit.shell.ports import Outgoing, Record
 from sagakit.shell.settings import KitSettings, Misconfigured, masked, read, told
@@ -98,22 +99,12 @@ def _message_target(
     return Target(f"{service} reads {topic.name}", values.mangled(kind), check, must_see)
 
 
-class _Polled:
-    """A record with these headers, as the client gives it."""
-
-    def __init__(self, headers: Any) -> None:
-        self._headers = headers
-
-    def headers(self) -> Any:
-        return self._headers
-
-
 def _check_headers(headers: Any, seen: Counter[str]) -> None:
-    message_id = kafka_client._id(_Polled(headers))  # type: ignore[arg-type]
+    message_id = header(lambda: headers, MESSAGE_ID)
     said = Outgoing("orch.place-order", "saga-1", "PlaceOrder", b"", message_id or None)
     (row,) = outbox.rows_of([said], "saga-")
     _check_storable(row.key, row.causation_id)
-    assert len(message_id) <= kafka_client.ID_LENGTH_MAX
+    assert len(message_id) <= LENGTH_MAX
     seen["an id" if message_id else "none"] += 1
 
 

@@ -6,11 +6,12 @@ second member while the first still works on it; what was not yet committed as d
 
 from collections import deque
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from saga.contract import PARTITIONS, TOPIC_BY_NAME
+from sagakit.shell.headers import MESSAGE_ID
 from sagakit.shell.kafka_client import Batch
 from sagakit.shell.ports import Record
 
@@ -21,6 +22,10 @@ OFFSETS_COMMITTED_AFTER_SECONDS = 0.2
 FAILED_PAUSE_SECONDS = 10.0
 
 Place = tuple[str, int, int]
+
+
+def _headers(message_id: str) -> list[tuple[str, str]]:
+    return [(MESSAGE_ID, message_id)] if message_id else []
 
 
 @cache
@@ -116,7 +121,8 @@ class Broker:
     def _record(self, topic: str, key: str, value: bytes | None, message_id: str) -> Record:
         partition = _partition(key)
         offset = self._ends[topic, partition] = self._ends.get((topic, partition), -1) + 1
-        return Record(topic, partition, offset, key.encode(), value, message_id)
+        headers = partial(_headers, message_id)
+        return Record(topic, partition, offset, key.encode(), value, headers)
 
     def _send(self, group: Group, record: Record) -> None:
         world, rates = self.world, self.world.rates

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sagakit.core.deadletters import Reason
-from sagakit.shell.outbox import clean
+from sagakit.shell.headers import clean
 from sagakit.shell.ports import Connection, DeadLetter, Outgoing, Record
 
 RECORD_BYTES_MAX: Final = 64 * 1024

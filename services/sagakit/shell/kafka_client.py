@@ -17,15 +17,17 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.kafka_access import access_config
-from sagakit.shell.outbox import clean
 from sagakit.shell.ports import Record
 from sagakit.shell.settings import KitSettings
 
 BATCH_MESSAGES_MAX: Final = 2_000
 POLL_SECONDS: Final = 0.05
 COMMIT_EVERY_SECONDS: Final = 0.2
-ID_LENGTH_MAX: Final = 128
-"""Longest `ce_id` that is kept as the cause of what follows, in characters; others write it too."""
+
+BUSY_SHARE: Final = 0.25
+"""A worker that is at work for this share of the time lets its batches fill."""
+PATIENCE_SECONDS_MAX: Final = 0.1
+"""How long that may take, as it is added to each step of a saga."""
 
 PAUSE_AFTER_SECONDS: Final = 3.0
 """How long a batch may be in work before the partitions are paused and polling goes on without
@@ -109,21 +111,22 @@ def _bytes(value: str | bytes | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
 
 
-def _header(message: Message, wanted: str) -> str:
-    """A header's text; empty where there is none. `ce_id` is first of what our producer puts."""
-    headers = message.headers()
-    if not isinstance(headers, list):
-        return ""
-    for name, value in headers:
-        if name == wanted:
-            text = value.decode(errors="replace") if isinstance(value, bytes) else (value or "")
-            return clean(text[:ID_LENGTH_MAX])
-    return ""
-
-
 def is_fatal(error: KafkaError) -> bool:
     """Whether the client that says this will never work again."""
     return error.fatal() or error.code() == KafkaError._FATAL
+
+
+def patience_seconds(worked_seconds: float, passed_seconds: float) -> float:
+    """How long the next batch may fill, where the last one was worked on for `worked_seconds` of
+    the `passed_seconds` since the one before it.
+
+    Nothing is waited for while there is time to spare. A worker that is busy takes more at once:
+    what a batch costs by itself is then paid less often, and a saga that moves several times
+    meanwhile is loaded and written once.
+    """
+    if worked_seconds < BUSY_SHARE * passed_seconds:
+        return 0.0
+    return min(worked_seconds, PATIENCE_SECONDS_MAX)
 
 
 class Complaints:
@@ -155,7 +158,6 @@ class ConsumerThread:
         self._config = consumer_config(settings, group)
         self._name = group.removeprefix(settings.topic_prefix)
         self._prefix = settings.topic_prefix
-        self._is_traced = settings.is_traced
         self._bare = {self._prefix + topic: topic for topic in topics}
         self._deliver = deliver
         self._loop = asyncio.get_running_loop()
@@ -170,8 +172,11 @@ class ConsumerThread:
         self._broken = False
         self._has_room = False
         """The loop takes a batch: the semaphore was acquired and nothing handed over yet."""
+        self._patience_seconds = 0.0
+        """How long the next batch may fill."""
         self._blocked_since: float | None = None
         self._committed_at = 0.0
+        self._began_at = time.monotonic()
         self._quiet_since = 0.0
         self._complaints = Complaints()
         self.polled_at = time.monotonic()
@@ -187,6 +192,9 @@ class ConsumerThread:
         """The batch is committed: its offsets may be stored, and the next batch may come."""
         with self._lock:
             self._done.update(batch.ends)
+            now = time.monotonic()
+            self._patience_seconds = patience_seconds(now - batch.received_at, now - self._began_at)
+            self._began_at = now
         self._room.release()
 
     def cut(self) -> None:
@@ -272,7 +280,7 @@ class ConsumerThread:
         self._go_on(consumer)
         space = BATCH_MESSAGES_MAX - len(batch.records)
         if space > 0:
-            for message in consumer.consume(space, 0):
+            for message in consumer.consume(space, self._patience_seconds):
                 self._take(message)
         batch.received_at = time.monotonic()
         self._next, self._has_room = Batch(), False
@@ -288,17 +296,8 @@ class ConsumerThread:
         if partition is None or offset is None:  # said by the client library's types, never seen
             return
         batch = self._next
-        record = Record(
-            topic,
-            partition,
-            offset,
-            _bytes(message.key()),
-            _bytes(message.value()),
-            _header(message, "ce_id"),
-        )
-        if self._is_traced:
-            record = record._replace(traceparent=_header(message, "traceparent"))
-        batch.records.append(record)
+        key, value = _bytes(message.key()), _bytes(message.value())
+        batch.records.append(Record(topic, partition, offset, key, value, message.headers))
         batch.ends[topic, partition] = offset + 1
         if topic not in batch.sent_at:
             batch.sent_at[topic] = message.timestamp()[1] / 1_000

@@ -88,14 +88,6 @@ def trace_id(saga_id: str) -> str:
     return hashlib.sha256(saga_id.encode(errors="replace")).hexdigest()[:32]
 
 
-def clean(text: str) -> str:
-    """`text` as Postgres and UTF-8 take it.
-
-    Foreign keys and messages of errors may hold anything.
-    """
-    return text.replace("\x00", "\ufffd").encode(errors="replace").decode()
-
-
 def rows_of(outgoing: Sequence[Outgoing], prefix: str) -> list[OutboxRow]:
     """Outbox rows for what is to be said, each with an id and its topic's full name."""
     return [

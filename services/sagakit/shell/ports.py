@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import asyncpg
 
 from sagakit.core.deadletters import Reason
+from sagakit.shell.headers import MESSAGE_ID, TRACEPARENT, Headers, header, no_headers
 
 M = TypeVar("M")
 
@@ -33,12 +34,19 @@ class Record(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
-    message_id: str = ""
-    """`ce_id`, empty where the sayer sends no headers: it becomes the causation id of what is said
-    in answer.
-    """
-    traceparent: str = ""
-    """The header of that name; read only where traces are told."""
+    headers: Headers = no_headers
+
+    @property
+    def message_id(self) -> str:
+        """`ce_id`, empty where the sayer sends no headers: it becomes the causation id of what is
+        said in answer.
+        """
+        return header(self.headers, MESSAGE_ID)
+
+    @property
+    def traceparent(self) -> str:
+        """The context in which it was said; empty where the sayer sends no headers."""
+        return header(self.headers, TRACEPARENT)
 
 
 class Message(NamedTuple, Generic[M]):

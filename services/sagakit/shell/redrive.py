@@ -16,8 +16,8 @@ from sagakit.core.deadletters import Poison, Reason
 from sagakit.core.repair import Case, Choice
 from sagakit.shell import dead
 from sagakit.shell.database import passes
+from sagakit.shell.headers import clean
 from sagakit.shell.metrics import Metrics
-from sagakit.shell.outbox import clean
 from sagakit.shell.ports import Conflict, Connection, Handled, Handler, Message, Record, Write
 from sagakit.shell.runtime import Transaction
 

@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 
 from sagakit.core.repair import Asked, Case, Choice, Verb
 from sagakit.shell.database import passes
+from sagakit.shell.headers import clean
 from sagakit.shell.lines import insertion, write_lines
-from sagakit.shell.outbox import clean
 from sagakit.shell.ports import Conflict, Connection, Write
 from sagakit.shell.runtime import Runtime, Transaction
 

@@ -5,13 +5,14 @@ import uuid
 import pytest
 
 from sagakit.shell import settings as kit
+from sagakit.shell.headers import no_headers
 from sagakit.shell.outbox import message_ids, rows_of
 from sagakit.shell.ports import Outgoing, Record
 from sagakit.shell.propagation import Place, is_told, read_traceparent, said_at, worked_at
 from sagakit.shell.settings import KitSettings, Misconfigured, read
 
 SAGA = "756c5cfa-0000-4000-8000-00000000002a"
-HEARD = Record("choreo.in", 2, 7, b"", b"", "m-1")
+HEARD = Record("choreo.in", 2, 7, b"", b"", lambda: [("ce_id", b"m-1")])
 
 
 def test_a_message_is_told_in_its_saga_s_trace_the_same_each_time() -> None:
@@ -38,7 +39,7 @@ def test_the_work_of_each_group_is_a_span_of_its_own_and_the_same_when_it_is_don
     here = worked_at(SAGA, "saga-payment-choreo", HEARD)
     assert here == worked_at(SAGA, "saga-payment-choreo", HEARD._replace(offset=9))
     assert here != worked_at(SAGA, "saga-order-choreo", HEARD)
-    nameless = HEARD._replace(message_id="")
+    nameless = HEARD._replace(headers=no_headers)
     assert worked_at(SAGA, "g", nameless) != worked_at(SAGA, "g", nameless._replace(offset=9))
 
 
