@@ -15,6 +15,7 @@ COUNT ?= 1
 BROKERS ?= 1
 SEEDS ?= 1..2000
 SLICE ?= 20000
+PROVEN ?= cluster and not long
 PROVING := PYTHONPATH=services:tests $(PYTHON)
 PEERS := PYTHONPATH=services:tests:bench $(PYTHON) -m peers
 
@@ -23,7 +24,7 @@ PEERS := PYTHONPATH=services:tests:bench $(PYTHON) -m peers
   run-payment-choreo run-inventory-choreo run-shipment-choreo run-order-choreo \
   run-orchestrator run-payment-orch run-inventory-orch run-shipment-orch \
   run-place-order chaos-fail-shipment saga-list audit doctor observe dashboards pictures clean \
-  kind-up cluster-prepare images deploy kind-down check-chart chart-snapshots e2e e2e-long fault-matrix
+  kind-up cluster-prepare images deploy kind-down check-chart chart-snapshots e2e e2e-release e2e-operator e2e-long fault-matrix
 
 help: ## Print this help
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -207,12 +208,18 @@ check-chart: $(CHART_READY) ## Judge the chart without a cluster: lint, schemas,
 chart-snapshots: $(CHART_READY) ## Take what the chart renders now as right
 	PATH="$(CURDIR)/$(CHART_VENV)/bin:$$PATH" UPDATE_SNAPSHOTS=1 $(CHART_VENV)/bin/python -m pytest -q -c tests/chart/pytest.ini tests/chart -k renders
 
+# A release, and beside it the operator as a process that is killed: both mostly wait, so they wait together.
 e2e: $(READY) ## Install the chart on the cluster of KUBECONFIG and prove it there (at most 15 minutes)
-	$(PYTHON) -m pytest -s -m "cluster and not long" tests/cluster
+	DEFINITIONS=awaited $(MAKE) --jobs 2 --output-sync=target e2e-release e2e-operator
+
+e2e-release: $(READY)
+	$(PYTHON) -m pytest -s -m "$(PROVEN)" --ignore tests/cluster/operator tests/cluster
+
+e2e-operator: $(READY)
+	$(PYTHON) -m pytest -s -m "$(PROVEN)" tests/cluster/operator
 
 e2e-long: $(READY) ## The same, and what takes longer: ten deaths at each point, 100 BrewSagas of 100 orders, each fault
-	OPERATOR_SAGAS=$(or $(OPERATOR_SAGAS),100) OPERATOR_CRASHES=$(or $(OPERATOR_CRASHES),10) \
-	$(PYTHON) -m pytest -s -m cluster tests/cluster
+	OPERATOR_SAGAS=$(or $(OPERATOR_SAGAS),100) OPERATOR_CRASHES=$(or $(OPERATOR_CRASHES),10) $(MAKE) PROVEN=cluster e2e
 
 fault-matrix: $(READY) ## Strike the chart with each fault under orders of each mode, and write docs/faults.md
 	rows=$$(mktemp) && trap 'rm -f $$rows' EXIT && \

@@ -17,6 +17,7 @@ NAMESPACE = os.environ.get("NAMESPACE", "brewsaga-e2e")
 TOLD = {
     "api.service.type": "ClusterIP",
     "api.service.nodePort": "null",
+    "operator.watchNamespaces": f"{{{NAMESPACE}}}",
     "operator.chaos.enabled": "true",
     "operator.chaos.brokerKill": "true",
     "operator.chaos.databaseKill": "true",

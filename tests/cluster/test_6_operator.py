@@ -132,10 +132,10 @@ def test_matrix(space: Namespace, target: dict[str, Any], fault: dict[str, Any],
     """One row of docs/faults.md: a fault around orders, of which some are undone all the while."""
     name = "-".join((named(fault).replace(" %", ""), target["service"], mode)).lower()
     name = name.replace(" ", "-")
-    chaos = {"target": target, "fault": fault, "duration": "10s", "recoveryDeadline": "120s"}
+    chaos = {"target": target, "fault": fault, "duration": "6s", "recoveryDeadline": "120s"}
     spec = {
         "mode": mode,
-        "orders": 50,
+        "orders": 40,
         "ratePerSecond": 5,
         "faults": [{"step": "shipment", "failPercent": 30}],
         "chaos": chaos,

@@ -89,7 +89,7 @@ async def proxy(kubeconfig: str, user: str = "") -> AsyncIterator[Proxy]:
         route = Route("/{path:path}", _passing(made, http), methods=METHODS)
         app = Starlette(routes=[route])
         serving = uvicorn.Server(
-            uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1)
+            uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
         )
         serving.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # pytest's
         task = asyncio.create_task(serving.serve(sockets=[listening]))

@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "of-the-house-4711"
 STRUCK = ("payment", "inventory", "shipment")
 READY_SECONDS = 30.0
+RELEASE_SECONDS = 180.0
+DEFINITIONS = ("crd/brewsagas.brewsaga.dev", "crd/sagaexperiments.brewsaga.dev")
 
 
 @dataclass
@@ -115,7 +117,10 @@ async def _answers(port: int) -> bool:
 
 
 async def install_crds() -> None:
-    """In helm's name, so that a release that owns them can renew them afterwards."""
+    """As kubectl does; DEFINITIONS=awaited leaves it to a release that is installed meanwhile."""
+    if os.environ.get("DEFINITIONS") == "awaited":
+        await until("a release makes the definitions", _are_there, RELEASE_SECONDS)
+        return
     command = [sys.executable, "-m", "brewsaga_operator.crd", "-", "--plain"]
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -123,10 +128,13 @@ async def install_crds() -> None:
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'services'}:{ROOT / 'operator'}"},
     )
     written, _ = await process.communicate()
-    apply = ("apply", "--server-side", "--field-manager=helm", "--force-conflicts", "-f", "-")
-    await kubectl(*apply, given=written.decode())
-    names = ("crd/brewsagas.brewsaga.dev", "crd/sagaexperiments.brewsaga.dev")
-    await kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+    await kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", given=written.decode())
+    await kubectl("wait", "--for=condition=Established", *DEFINITIONS, "--timeout=30s")
+
+
+async def _are_there() -> bool:
+    found = await kubectl("get", *DEFINITIONS, "--ignore-not-found", "-o", "name")
+    return len(found.split()) == len(DEFINITIONS)
 
 
 @asynccontextmanager
