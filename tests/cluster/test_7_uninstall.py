@@ -7,7 +7,8 @@ from cluster.kube import CommandFailed, Namespace, run, wait_until
 
 KINDS = (
     "pods,services,deployments,statefulsets,replicasets,jobs,cronjobs,secrets,configmaps,"
-    "serviceaccounts,persistentvolumeclaims,networkpolicies,poddisruptionbudgets,roles,rolebindings,"
+    "serviceaccounts,persistentvolumeclaims,networkpolicies,"
+    "poddisruptionbudgets,roles,rolebindings,"
     "kafkas,kafkanodepools,kafkatopics,kafkausers,brewsagas,sagaexperiments"
 )
 KINDS_OF_THE_CLUSTER = (

@@ -277,15 +277,17 @@ async def world(
     prefix: str | None = None,
     **extra: str,
 ) -> AsyncIterator[World]:
-    """A fresh world in which these services of ours run until the end of the block."""
+    """A fresh world in which these services of ours run until the end of the block.
+
+    Its topics go with it: with thousands of partitions Kafka takes long to start and to be removed.
+    """
     drawn = uuid.uuid4().hex[:8]
     prefix = prefix or f"e2e-{drawn}-"
     admin, databases = stack.postgres.admin_url, f"e2e_{drawn}_"
     urls = await asyncio.to_thread(ensure_databases, admin, databases, contract.DATABASES)
     await asyncio.to_thread(migrate, admin, databases, DATABASE_FOLDER, contract.DATABASES)
-    await asyncio.to_thread(
-        ensure_topics, stack.kafka.bootstrap, contract.all_topics(prefix), contract.PARTITIONS
-    )
+    topics = contract.all_topics(prefix)
+    await asyncio.to_thread(ensure_topics, stack.kafka.bootstrap, topics, contract.PARTITIONS)
     given = {"TOPIC_PREFIX": prefix, "LOG_FORMAT": "text", "MODE": "both", **extra}
     here = World(stack, prefix, urls, logs, given, databases)
     try:
@@ -293,3 +295,5 @@ async def world(
         yield here
     finally:
         await here.end()
+        with contextlib.suppress(StackError):  # Kafka may be away where a test has failed
+            await asyncio.to_thread(forget_topics, stack.kafka.bootstrap, topics, ())

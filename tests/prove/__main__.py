@@ -20,7 +20,8 @@ from prove.stages import COMPUTED, POINTS, SEEDS_OF_A_BUILD, Stage
 
 KIND: Final = "make prove"
 STEPS_BACK: Final = 15
-"""The niceness of what computes."""
+BACK: Final = ("nice", "-n", str(STEPS_BACK))
+"""Before the command of what computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +44,19 @@ class Outcome:
         return f"{word}  {self.seconds:6.0f} s  {self.stage.name}: {tried}"
 
 
-def run(stage: Stage, nice: int = 0) -> Outcome:
+def run(stage: Stage, back: Sequence[str] = ()) -> Outcome:
     """One stage to its end; each of its lines is said with its name before it."""
     begun, count = time.monotonic(), 0
     paths = os.pathsep.join((str(proof.ROOT / "services"), str(proof.ROOT / "tests")))
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        stage.command,
+        (*back, *stage.command),
         cwd=proof.ROOT,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        if nice:
-            os.setpriority(os.PRIO_PROCESS, process.pid, nice)
         for line in process.stdout or ():
             print(f"{stage.what:>18} | {line.rstrip()}", flush=True)
             found = re.match(stage.counted, line)
@@ -70,7 +69,7 @@ def run_all(waits: Stage, computed: Sequence[Stage]) -> list[Outcome]:
     beside: list[Outcome] = []
     thread = threading.Thread(target=lambda: beside.append(run(waits)))
     thread.start()
-    outcomes = [run(stage, STEPS_BACK) for stage in computed]
+    outcomes = [run(stage, BACK) for stage in computed]
     thread.join()
     return [*outcomes, *beside]
 

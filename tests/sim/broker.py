@@ -113,10 +113,17 @@ class Broker:
         for group in self._hearers.get(topic, ()):
             self._send(group, record)
 
-    def hand(self, group: Group, topic: str, key: str, value: bytes) -> None:
+    def hand(self, group: Group, topic: str, key: str, value: bytes) -> Record:
         """Give a group a record of unknown origin, which no rewind brings back."""
-        group.inbox.append(self._record(topic, key, value, ""))
+        record = self._record(topic, key, value, "")
+        group.inbox.append(record)
         self.dispatch(group)
+        return record
+
+    def may_come(self, group: Group, record: Record) -> bool:
+        """Whether somebody has it in hand, or is still to be given it."""
+        members = (member for process in self.world.processes for member in process.members)
+        return record in group.inbox or any(record in member.in_work for member in members)
 
     def _record(self, topic: str, key: str, value: bytes | None, message_id: str) -> Record:
         partition = _partition(key)

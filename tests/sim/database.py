@@ -52,13 +52,17 @@ class Database:
         self.skew_seconds = 0.0
         self.away = False
         self.random = world.chance.random
+        self._asked, self._now = 0.0, world.moment(0.0)
         self._journal: list[Change] = []
         self.in_transaction = False
 
     @property
     def now(self) -> datetime:
-        """By the database's own clock."""
-        return self.world.moment(self.skew_seconds)
+        """By the database's own clock; it is asked again and again at one time."""
+        seconds = self.world.time + self.skew_seconds
+        if self._asked != seconds:
+            self._asked, self._now = seconds, self.world.moment(self.skew_seconds)
+        return self._now
 
     def rows(self, table: str) -> dict[Any, schema.Row]:
         return self.tables[table]
@@ -121,7 +125,9 @@ class Connection:
             if self._dies("in a transaction"):
                 await wait(DIES)
             return database.run(sql, parameters)
-        if self._yields():
+        if self._closed:
+            raise asyncpg.InterfaceError("connection is closed")
+        if self._random() < YIELDS:
             await wait(self._world.latency())
         writes = sql.startswith("WITH part0")
         if writes and (seconds := self._world.slow_seconds(self._process)):

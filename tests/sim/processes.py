@@ -344,32 +344,36 @@ class Process:
                 raise
 
     def _any_open(self, mode: str) -> bool:
-        orders = self.database.tables["orders"].values()
-        return any(one["status"] == "RUNNING" and one["mode"] == mode for one in orders)
+        for one in self.database.tables["orders"].values():
+            if one["status"] == "RUNNING" and one["mode"] == mode:
+                return True
+        return False
 
     def _is_due(self) -> bool:
         """A look without a question, so that a quiet second costs nothing."""
         column, table = _DUE_BY[self.service]
         if not table:
             return False
-        rows = self.database.tables[table].values()
-        now = self.world.moment(self.database.skew_seconds)
-        return any(row[column] is not None and row[column] <= now for row in rows) or any(
-            self.resayer._came_back.values()
-        )
+        now = self.database.now
+        for row in self.database.tables[table].values():
+            if row[column] is not None and row[column] <= now:
+                return True
+        return any(self.resayer._came_back.values())
 
     def _is_swept(self) -> bool:
         """Whether the sweeper would find a row: old, unsaid, and not under way here."""
         if not self.database.tables["outbox"]:
             return False
         old = self.world.moment(self.database.skew_seconds - OLD_SECONDS)
-        publisher = self.publisher
-        return any(
-            row["acknowledged_at"] is None
-            and row["publish_at"] <= old
-            and row["id"] not in publisher.in_flight
-            for row in self.database.tables["outbox"].values()
-        )
+        under_way = self.publisher.in_flight
+        for row in self.database.tables["outbox"].values():
+            if (
+                row["acknowledged_at"] is None
+                and row["publish_at"] <= old
+                and row["id"] not in under_way
+            ):
+                return True
+        return False
 
 
 _DUE_BY = {

@@ -37,14 +37,16 @@ class Rates:
     rewind: float
     clock_off: float
     until_deadlock: float
+    until_stop: float
 
     @classmethod
     def drawn(cls, chance: Random) -> "Rates":
         crash, error = _sometimes(chance, 0.03), _sometimes(chance, 0.06)
         deadlock = _sometimes(chance, 0.05)
+        stop = _sometimes(chance, 0.004)
         return cls(
             crash=crash,
-            stop=_sometimes(chance, 0.004),
+            stop=stop,
             pause=_sometimes(chance, 0.5),
             database_error=error,
             deadlock=deadlock,
@@ -64,9 +66,11 @@ class Rates:
             rewind=0.25,
             clock_off=0.25,
             until_deadlock=crash + error + deadlock,
+            until_stop=crash + stop,
         )
 
     def with_more(self, **rates: float) -> "Rates":
         """The same with these rates in the place of what was drawn."""
         given = replace(self, **rates)  # type: ignore[arg-type]
-        return replace(given, until_deadlock=given.crash + given.database_error + given.deadlock)
+        deadlock = given.crash + given.database_error + given.deadlock
+        return replace(given, until_deadlock=deadlock, until_stop=given.crash + given.stop)

@@ -23,7 +23,6 @@ ORDERS_MIN, ORDERS_MAX = 3, 5
 SAFETY_SECONDS_MIN, SAFETY_SECONDS_MAX = 12.0, 30.0
 PLENTY = 10_000
 RETRIED_EVERY_SECONDS = 5.0
-STRAY_WAITS_SECONDS = 10.0
 DRINKS = {"espresso": 300, "flat-white": 420, "geisha": 900}
 _UNDO_PERCENTS = (0, 0, 40, 70)
 _DO_PERCENTS = (0, 0, 0, 30, 100)
@@ -61,6 +60,8 @@ class Scenario:
     def __init__(self, world: World) -> None:
         self.world = world
         self.chance = world.chance
+        self.undo_may_come: set[str] = set()
+        """Orders that are not placed yet: a do after the undo of a stranger would be undone."""
         self.safety_seconds = self._between(SAFETY_SECONDS_MIN, SAFETY_SECONDS_MAX)
         self.orders = [
             self._order(number) for number in range(self.chance.randint(ORDERS_MIN, ORDERS_MAX))
@@ -152,7 +153,8 @@ class Scenario:
 
     def _place(self, order: NewOrder, *, again: bool = False) -> None:
         """As a caller does who is not answered: the same order again, until it is known."""
-        if order.saga_id in self.world.databases["order"].tables["orders"] and not again:
+        known = order.saga_id in self.world.databases["order"].tables["orders"]
+        if order.saga_id in self.undo_may_come or (known and not again):
             return
         process = self._someone("order")
         if process is not None:
@@ -172,17 +174,18 @@ class Scenario:
     def _stray(self, order: NewOrder) -> None:
         """An undo of unknown origin reaches a participant without a row; then the order is placed.
 
-        It is said again until it is answered by a row, as a fence or not at all.
+        Placed once there is a row, which is the fence, or the undo is lost.
         """
         self.world.sometimes("stray undo")
         topic, service, table, body = self.chance.choice(_undos(order))
         group = self.world.groups[service, order.mode.value]
-        rows, since = self.world.databases[service].tables[table], self.world.time
-        self.world.broker.hand(group, topic, order.saga_id, body)
+        rows, broker = self.world.databases[service].tables[table], self.world.broker
+        self.undo_may_come.add(order.saga_id)
+        undo = broker.hand(group, topic, order.saga_id, body)
 
         def place_once_fenced() -> None:
-            waited = self.world.time - since > STRAY_WAITS_SECONDS
-            if order.saga_id in rows or waited:
+            if order.saga_id in rows or not broker.may_come(group, undo):
+                self.undo_may_come.discard(order.saga_id)
                 self._place(order)
             else:
                 self.world.after(0.5, place_once_fenced)

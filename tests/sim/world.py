@@ -156,7 +156,7 @@ class World:
 
     def _resume(self, task: Task, number: int) -> None:
         process = task.process
-        if task not in process.tasks or number != task.wakes:
+        if number != task.wakes or task not in process.tasks:
             return
         if process.stopped_until > self.time:
             self._alarm_for(task, process.stopped_until - self.time)
@@ -191,18 +191,18 @@ class World:
 
     def _strikes(self, process: Process, task: Task) -> bool:
         drawn, rates = self.chance.random(), self.rates
+        if drawn >= rates.until_stop:
+            return False
         if drawn < rates.crash:
             self.fault("crash", process.name, task.name)
             self.crash(process, f"killed in {task.name}")
             return True
-        if drawn < rates.crash + rates.stop:
-            seconds = 5.0 + self.chance.random() * 60.0
-            self.fault("process stopped", process.name, f"for {seconds:.0f} s")
-            process.stopped_until = self.time + seconds
-            self._take_over(process)
-            self._alarm_for(task, seconds)
-            return True
-        return False
+        seconds = 5.0 + self.chance.random() * 60.0
+        self.fault("process stopped", process.name, f"for {seconds:.0f} s")
+        process.stopped_until = self.time + seconds
+        self._take_over(process)
+        self._alarm_for(task, seconds)
+        return True
 
     def _take_over(self, process: Process) -> None:
         """The group gives what a silent member has in hand to another: a zombie is left."""

@@ -91,7 +91,8 @@ async def proxy(kubeconfig: str, user: str = "") -> AsyncIterator[Proxy]:
         serving = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
         )
-        serving.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # pytest's
+        # Signals are pytest's.
+        serving.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
         task = asyncio.create_task(serving.serve(sockets=[listening]))
         try:
             yield made

@@ -4,7 +4,7 @@ FOREIGN_ORDERS says how many orders a mode and case (10; the full run takes 50).
 """
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -85,27 +85,35 @@ def audited(here: World, absent: str) -> dict[str, str]:
     return {name: url for name, url in here.urls.items() if name != absent}
 
 
-@pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("step", list(PARTICIPANTS))
 async def test_a_plain_participant_takes_the_place_of_ours(
-    stack: Stack, tmp_path: Path, step: str, rate: float
+    stack: Stack, tmp_path: Path, step: str
 ) -> None:
-    answers: Answers = PARTICIPANTS[step][0](rate)
+    """It is started three times: it serves all, refuses all, and refuses every other one."""
+    sagas = 0
     async with without(stack, tmp_path, step) as (here, place):
-        with Foreign(place, answers) as foreign:
-            for mode, saga_ids in new_ids().items():
-                plain.place_orders(place, mode, saga_ids)
-                ends = await here.ends(mode, saga_ids, by_order=mode == "choreo")
-                assert ends == expected_ends(step, rate, saga_ids)
-                await check_rows(here, step, ends)
-                await check_reasons(here, step, mode, ends)
-            orders = [{"mode": mode, "customer_id": "ours"} for mode in MODES]
-            placed = await here.place(orders)
-            known = await here.ends("both", placed, by_order=True)
-            assert known == expected_ends(step, rate, placed)
-        assert foreign.heard >= 2 * ORDERS
+        for rate in RATES:
+            answers: Answers = PARTICIPANTS[step][0](rate)
+            with Foreign(place, answers) as foreign:
+                sagas += await check_orders(here, place, step, rate)
+            assert foreign.heard >= 2 * ORDERS
         here.urls = audited(here, step)
-        check_audit(await here.audit(), 2 * ORDERS + len(placed))
+        check_audit(await here.audit(), sagas)
+
+
+async def check_orders(here: World, place: Place, step: str, rate: float) -> int:
+    """Orders of a foreign placer's and of ours end as its rate says; how many there were."""
+    for mode, saga_ids in new_ids().items():
+        plain.place_orders(place, mode, saga_ids)
+        ends = await here.ends(mode, saga_ids, by_order=mode == "choreo")
+        assert ends == expected_ends(step, rate, saga_ids)
+        await check_rows(here, step, ends)
+        await check_reasons(here, step, mode, ends)
+    orders = [{"mode": mode, "customer_id": "ours"} for mode in MODES]
+    placed = await here.place(orders)
+    known = await here.ends("both", placed, by_order=True)
+    assert known == expected_ends(step, rate, placed)
+    return 2 * ORDERS + len(placed)
 
 
 async def check_reasons(here: World, step: str, mode: str, ends: dict[str, str]) -> None:
@@ -116,46 +124,44 @@ async def check_reasons(here: World, step: str, mode: str, ends: dict[str, str])
         assert row["failure_reason"] == wanted
 
 
-@pytest.mark.parametrize("rate", RATES)
-async def test_a_plain_orchestrator_takes_the_place_of_ours(
-    stack: Stack, tmp_path: Path, rate: float
-) -> None:
-    heard: dict[str, str] = {}
-    given = {"SHIPMENT_FAIL_RATE": str(rate)}
-    async with without(stack, tmp_path, "orchestrator", **given) as (here, place):
-        with Foreign(place, plain.orchestrator(heard)):
-            saga_ids = new_ids()["orch"]
-            plain.place_orders(place, "orch", saga_ids[:-2])
-            orders = [{"mode": "orch", "customer_id": "o", "saga_id": s} for s in saga_ids[-2:]]
-            assert await here.place(orders) == saga_ids[-2:]
-
-            async def all_ended() -> bool:
-                return len(heard) == len(saga_ids)
-
-            await until("the plain orchestrator has ended every saga", all_ended)
-        await check_ends_by_shipment(here, heard, rate)
+async def test_a_plain_orchestrator_takes_the_place_of_ours(stack: Stack, tmp_path: Path) -> None:
+    async with without(stack, tmp_path, "orchestrator") as (here, place):
+        for rate in RATES:
+            heard: dict[str, str] = {}
+            await here.replace("shipment", SHIPMENT_FAIL_RATE=str(rate))
+            with Foreign(place, plain.orchestrator(heard)):
+                saga_ids = new_ids()["orch"]
+                plain.place_orders(place, "orch", saga_ids[:-2])
+                orders = [{"mode": "orch", "customer_id": "o", "saga_id": s} for s in saga_ids[-2:]]
+                assert await here.place(orders) == saga_ids[-2:]
+                await until("the plain orchestrator has ended each", all_in(heard, saga_ids))
+            assert set(heard) == set(saga_ids)
+            await check_ends_by_shipment(here, heard, rate)
 
 
-@pytest.mark.parametrize("rate", RATES)
-async def test_a_plain_placer_takes_the_place_of_ours(
-    stack: Stack, tmp_path: Path, rate: float
-) -> None:
-    heard: dict[str, str] = {}
-    given = {"SHIPMENT_FAIL_RATE": str(rate)}
-    async with without(stack, tmp_path, "order", **given) as (here, place):
-        with Foreign(place, plain.listener(heard)):
-            saga_ids = new_ids()
-            for mode in MODES:
-                plain.place_orders(place, mode, saga_ids[mode])
-
-            async def all_ended() -> bool:
-                return len(heard) == ORDERS
-
-            await until("the plain placer has heard every end", all_ended)
-            orch = await here.ends("orch", saga_ids["orch"], by_order=False)
-        await check_ends_by_shipment(here, heard | orch, rate)
+async def test_a_plain_placer_takes_the_place_of_ours(stack: Stack, tmp_path: Path) -> None:
+    async with without(stack, tmp_path, "order") as (here, place):
+        for rate in RATES:
+            heard: dict[str, str] = {}
+            await here.replace("shipment", SHIPMENT_FAIL_RATE=str(rate))
+            with Foreign(place, plain.listener(heard)):
+                saga_ids = new_ids()
+                for mode in MODES:
+                    plain.place_orders(place, mode, saga_ids[mode])
+                heard_all = all_in(heard, saga_ids["choreo"])
+                await until("the plain placer has heard every end", heard_all)
+                orch = await here.ends("orch", saga_ids["orch"], by_order=False)
+            assert set(heard) == set(saga_ids["choreo"])
+            await check_ends_by_shipment(here, heard | orch, rate)
         here.urls = audited(here, "order")
-        check_audit(await here.audit(), 2 * ORDERS)
+        check_audit(await here.audit(), 2 * ORDERS * len(RATES))
+
+
+def all_in(heard: dict[str, str], saga_ids: Sequence[str]) -> Callable[[], Awaitable[bool]]:
+    async def ended() -> bool:
+        return set(saga_ids) <= heard.keys()
+
+    return ended
 
 
 async def check_ends_by_shipment(here: World, ends: dict[str, str], rate: float) -> None:
