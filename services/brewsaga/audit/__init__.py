@@ -8,11 +8,12 @@ it says.
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from brewsaga.audit import ends, messages, money, outbox, stock
 from brewsaga.audit.report import Line, Report, Violation
-from brewsaga.audit.stores import Stores, load
+from brewsaga.audit.stores import Stores, came_meanwhile, load
 from brewsaga.audit.topics import Said, read_topics
 
 __all__ = ["Line", "Report", "Violation", "audit", "judge"]
@@ -30,7 +31,8 @@ async def audit(
     """
     stores = await load(database_urls)
     said = await asyncio.to_thread(read_topics, kafka, prefix) if kafka else None
-    return judge(stores, said, prefix)
+    came = await came_meanwhile(database_urls, stores)
+    return judge(replace(stores, came_meanwhile=came), said, prefix)
 
 
 def judge(stores: Stores, said: list[Said] | None, prefix: str) -> Report:

@@ -23,6 +23,9 @@ TABLES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """The tables of each service's database, in the order in which the databases are read."""
 
+BEGUN_IN: Final = {"order": "orders", "orchestrator": "saga_state"}
+"""Where a saga is known from its beginning."""
+
 PRUNED: Final = ("pruned_orders", "pruned_sagas")
 EVERYWHERE: Final = ("outbox", "dead_letters")
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
@@ -36,6 +39,8 @@ class Stores:
     tables: Mapping[str, list[Row]]
     outbox: Mapping[str, list[Row]] = field(default_factory=dict)
     dead_letters: Mapping[str, list[Row]] = field(default_factory=dict)
+    came_meanwhile: int = 0
+    """Sagas that began while others were read: they may have rows in some stores only."""
 
     def by_saga(self, table: str) -> dict[str, Row]:
         """The rows of a table with one row a saga."""
@@ -56,11 +61,12 @@ class Stores:
         return states | known
 
     def open_sagas(self) -> int:
-        """How many sagas have no end yet, parked ones among them."""
+        """How many sagas had no end yet, parked ones and those that came meanwhile among them."""
         known = sum(1 for status in self.ends().values() if status == "RUNNING")
         ended = {saga for saga, status in self.ends().items() if status != "RUNNING"}
         states = self.tables.get("saga_state", [])
-        return known + sum(1 for r in states if r["status"] == "RUNNING" and r["saga_id"] in ended)
+        open_states = (r for r in states if r["status"] == "RUNNING" and r["saga_id"] in ended)
+        return known + len(list(open_states)) + self.came_meanwhile
 
     def not_quiet(self) -> str:
         """Why what holds at the end cannot be judged yet, or nothing."""
@@ -95,13 +101,24 @@ async def load(database_urls: Mapping[str, str]) -> Stores:
     return Stores(tuple(seen), tables, outbox, dead)
 
 
-async def _read(url: str, names: Iterable[str]) -> dict[str, list[Row]]:
+async def came_meanwhile(database_urls: Mapping[str, str], stores: Stores) -> int:
+    """How many sagas began since `stores` were read; to be asked when all else was."""
+    came: set[str] = set()
+    for service, table in BEGUN_IN.items():
+        if service in stores.seen:
+            known = {row["saga_id"] for row in stores.tables[table]}
+            found = await _read(database_urls[service], (table,), "saga_id")
+            came |= {row["saga_id"] for row in found[table]} - known
+    return len(came)
+
+
+async def _read(url: str, names: Iterable[str], columns: str = "*") -> dict[str, list[Row]]:
     connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_SECONDS)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             read: dict[str, list[Row]] = {}
             for name in names:
-                statement = f"SELECT * FROM {name}"  # noqa: S608 - one of this module's constants
+                statement = f"SELECT {columns} FROM {name}"  # noqa: S608 - constants of this module
                 read[name] = [dict(row) for row in await connection.fetch(statement)]
             return read
     finally:

@@ -42,8 +42,8 @@ class Audited:
     said: list[Said] = field(default_factory=list)
     seen: tuple[str, ...] = EVERYONE
 
-    def report(self, *, topics: bool = True) -> Report:
-        stores = Stores(self.seen, self.tables, self.outbox, self.letters)
+    def report(self, *, topics: bool = True, came_meanwhile: int = 0) -> Report:
+        stores = Stores(self.seen, self.tables, self.outbox, self.letters, came_meanwhile)
         return judge(stores, self.said if topics else None, PREFIX)
 
     def say(self, topic: contract.Topic, saga_id: str, **fields: Any) -> None:

@@ -60,6 +60,19 @@ def test_no_store_at_all_is_no_proof() -> None:
     assert {line.invariant for line in nothing.lines if not line.unseen} == {2, 4}
 
 
+def test_a_saga_that_came_while_stores_were_read_is_no_violation_and_no_silence() -> None:
+    """Order was read before it came, payment and inventory after."""
+    world = sound()
+    for table in ("orders", "order_events", "saga_state", "saga_history", "shipments"):
+        world.tables[table] = [row for row in world.tables[table] if row["saga_id"] != GOOD]
+    world.tables["assignments"] = []
+    world.outbox["order"] = [row for row in world.outbox["order"] if row["aggregateid"] != GOOD]
+    assert {one.invariant for one in world.report(topics=False).violations} >= {10, 12, 15}
+    report = world.report(topics=False, came_meanwhile=1)
+    assert not report.violations
+    assert not report.quiet
+
+
 def repeated(index: int, **fields: Any) -> Plant:
     """A second record of the same id."""
     return lambda world: world.said.append(replace(world.said[index], **fields))
