@@ -58,8 +58,8 @@ PEERS: Final = (
         f"{npm_version('restate', '@restatedev/restate-server')}, SDK "
         f"{version_of('restate', 'restate-sdk')}",
         "its server's RocksDB and log, fsync as it comes",
-        "a workflow a saga, bidirectional HTTP/2 (hypercorn); attempts without end; after a cancel the "
-        "step in hand is asked for again until its outcome is known",
+        "a workflow a saga, bidirectional HTTP/2 (hypercorn); attempts without end; what a cancel "
+        "leaves unknown is asked for again",
         (
             "one binary: no broker, no database; the lowest latency of the engines with a server",
             "virtual objects, durable promises and timers in the same model; SDKs in six languages",

@@ -1,9 +1,9 @@
 """Restate: the saga is a workflow keyed by its id, each step a durable `run` of it.
 
 The server drives it by HTTP/2 in the process of the adapter, and insists on whatever raises. A
-refusal is a value, so that it is never tried again. A cancel arrives as Restate's terminal error and
-leaves the step in hand unknown; it is asked for again until its outcome is known, since to undo at
-once, as the guide to sagas has it, would refund what is being shipped.
+refusal is a value, so that it is never tried again. A cancel arrives as Restate's terminal error
+and leaves the step in hand unknown; it is asked for again until its outcome is known, since to undo
+at once, as the guide to sagas has it, would refund what is being shipped.
 """
 
 import asyncio
