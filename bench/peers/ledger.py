@@ -23,6 +23,7 @@ OK: Final = 200
 REFUSED: Final = 409
 UNWELL: Final = 503
 FOR_EVER: Final = 1_000_000
+SHUTDOWN_SECONDS: Final = 0.05
 
 
 class Kind(Enum):
@@ -90,7 +91,9 @@ class Ledger:
         self._calls: dict[str, list[Action]] = defaultdict(list)
         self._happened: dict[str, set[Kind]] = defaultdict(set)
         self._server = _server(self)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(SHUTDOWN_SECONDS,), daemon=True
+        ).start()
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def close(self) -> None:

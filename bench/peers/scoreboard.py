@@ -169,6 +169,10 @@ def _cases(results: Results) -> Iterator[str]:
         yield f"| {case.name} | {' | '.join(marks)} | {case.says} |"
     sums = (_sum(list(results.cases[engine].values())) for engine in engines)
     yield f"| **passed** | {' | '.join(sums)} | |"
+    whole = [TITLES[e] for e in engines if len(results.cases[e]) == len(CASES)]
+    flawless = [TITLES[e] for e in engines if all(j.passed for j in results.cases[e].values())]
+    both = [title for title in whole if title in flawless]
+    yield f"\nPassed all that applies to them: {', '.join(both) or 'none'}."
 
 
 def mark(judged: Judged | None) -> str:

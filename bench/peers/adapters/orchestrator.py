@@ -21,6 +21,7 @@ from saga_orchestrator import (
     SagaStateMixin,
     SagaStepHistoryMixin,
 )
+from saga_orchestrator.domain.models.enums import SagaStepPhase
 from saga_orchestrator.domain.models.retry import FixedRetry
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
@@ -147,9 +148,20 @@ class Orchestrator(WithoutMessages):
             query = select(State.id, State.status).where(State.aggregation_id == saga)
             return (await session.execute(query)).first()
 
+    async def _began_to_undo(self, state: Any) -> bool:
+        """FAILED is said of an undo that failed, and of a first step with nothing to undo."""
+        async with self.sessions() as session:
+            undone = select(History.id).where(
+                History.saga_id == state.id, History.phase == SagaStepPhase.COMPENSATE
+            )
+            return (await session.execute(undone)).first() is not None
+
     async def claim(self, saga: str) -> Claim:
         state = await self._state(saga)
-        return CLAIMS.get(state.status.name, Claim.OPEN) if state else Claim.OPEN
+        claim = CLAIMS.get(state.status.name, Claim.OPEN) if state else Claim.OPEN
+        if claim is Claim.BROKEN and not await self._began_to_undo(state):
+            return Claim.UNDONE
+        return claim
 
     async def cancel(self, saga: str) -> None:
         await self.admin.compensate_step((await self._state(saga)).id)

@@ -1,9 +1,9 @@
 """Restate: the saga is a workflow keyed by its id, each step a durable `run` of it.
 
 The server drives it by HTTP/2 in the process of the adapter, and insists on whatever raises. A
-refusal is a value, so that it is never tried again. A cancel arrives as Restate's terminal error,
-and leaves the step in hand unknown, so a compensation is due before its step is asked for, as
-Restate's guide to sagas has it.
+refusal is a value, so that it is never tried again. A cancel arrives as Restate's terminal error
+and leaves the step in hand unknown; it is asked for again until its outcome is known, since to undo
+at once, as the guide to sagas has it, would refund what is being shipped.
 """
 
 import asyncio
@@ -33,17 +33,19 @@ KNOWN_ALREADY = 409
 @order.main()
 async def run(ctx: restate.WorkflowContext, saga: str) -> str:
     done: list[Action] = []
-    try:
-        for action in FORWARD:
+    cancelled = False
+    for action in FORWARD:
+        try:
+            was_done = await _ask(ctx, action, saga)
+        except TerminalError:
+            cancelled, was_done = True, await _ask(ctx, action, saga)
+        if was_done:
             done.append(action)
-            if not await _ask(ctx, action, saga):
-                done.pop()
-                break
-        else:
-            return Claim.COMPLETED.value
-    except TerminalError:
-        pass  # cancelled
-    for undone in reversed([action for action in done if action in UNDO]):
+        if not was_done or (cancelled and action is not FORWARD[-1]):
+            break
+    else:
+        return Claim.COMPLETED.value
+    for undone in reversed(done):
         await _ask(ctx, UNDO[undone], saga)
     return Claim.UNDONE.value
 

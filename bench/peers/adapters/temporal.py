@@ -1,8 +1,8 @@
 """Temporal: the saga is a workflow, each step an activity.
 
-Activities are insisted upon (Temporal's own default) half a second apart, and a cancel waits for
-the activity that is in hand, so that nothing is undone whose outcome is not known. A refusal is a
-value, so that it is never tried again.
+Activities are insisted upon (Temporal's own default) half a second apart. A cancel waits for the
+activity that is in hand; one whose outcome stays unknown is asked for again until it is known. A
+refusal is a value, so that it is never tried again.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from datetime import timedelta
 from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import RetryPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -37,16 +37,20 @@ class Order:
     @workflow.run
     async def run(self, saga: str) -> str:
         done: list[Action] = []
-        try:
-            for action in FORWARD:
-                if not await self._ask(action, saga):
-                    break
+        cancelled = False
+        for action in FORWARD:
+            try:
+                was_done = await self._ask(action, saga)
+            except BaseException as error:
+                if not (is_cancelled_exception(error) or isinstance(error, ActivityError)):
+                    raise
+                cancelled, was_done = True, await self._ask(action, saga)
+            if was_done:
                 done.append(action)
-            else:
-                return Claim.COMPLETED.value
-        except BaseException as error:
-            if not is_cancelled_exception(error):
-                raise
+            if not was_done or (cancelled and action is not FORWARD[-1]):
+                break
+        else:
+            return Claim.COMPLETED.value
         for undone in reversed(done):
             await self._ask(UNDO[undone], saga)
         return Claim.UNDONE.value

@@ -59,6 +59,14 @@ def test_a_failure_is_named_with_its_reason_and_counted():
     assert "| **passed** | 1 of 1 | 0 of 1 | |" in text
 
 
+def test_who_passed_everything_is_named_and_no_other():
+    told = results()
+    assert "Passed all that applies to them: none." in page(told)
+    told.cases["dbos"] = {case.name: GOOD for case in CASES}
+    told.cases["natsaga"] = {**told.cases["dbos"], "plain": BAD}
+    assert "Passed all that applies to them: DBOS." in page(told)
+
+
 def test_what_is_written_is_read_again(tmp_path):
     file = tmp_path / "result.json"
     results().write(file)
