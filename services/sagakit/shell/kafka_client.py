@@ -265,6 +265,7 @@ class ConsumerThread:
             self._store(consumer)
         batch = self._next
         if not batch.records:
+            self._go_on(consumer)  # what waited may have been lost, and then nothing else would
             message = consumer.poll(POLL_SECONDS)
             if message is None:
                 self._joined = self._joined or now - self._quiet_since > JOINED_AFTER_SECONDS
@@ -367,6 +368,7 @@ class ConsumerThread:
     def _assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assigned.update((self._bare[one.topic], one.partition) for one in partitions)
         self._joined = True
+        self._paused = True  # one that was lost while it was paused comes back paused
         log.info("assigned %d partitions, %d in all", len(partitions), len(self._assigned))
 
     def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
