@@ -61,6 +61,8 @@ class BrewStage:
     # ------------------------------------------------------------ before the saga begins
 
     async def arm(self, saga: str, faults: Sequence[Fault]) -> None:
+        for task in self._tasks:
+            task.cancel()  # of the case before: what it waited for may never have come
         self._faults[saga], self._restarted = tuple(faults), False
         self._happened[saga] = set()
         self._armed = armaments_of(faults)
