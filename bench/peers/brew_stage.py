@@ -72,25 +72,29 @@ class BrewStage:
         if self._armed:
             self._follow(self._watch_deaths(saga))
         for fault in faults:
-            match fault.kind:
-                case Kind.FAIL if fault.at in DO:
-                    await self._switch(fault.at, "FailRate", undo=True)
-                    self._follow(self._end_failing(fault, saga))
-                case Kind.FAIL:
-                    self.here.kill([SERVICE[fault.at]])
-                    self._follow(self._come_back(fault, saga))
-                case Kind.LATE if fault.at not in DO:
-                    await self._switch(fault.at, "Pause", fault.seconds)
-                    self._happened[saga].add(Kind.LATE)
-                case Kind.LATE:
-                    self._happened[saga].add(Kind.LATE)
-                case Kind.CANCEL:
-                    await self._switch(fault.at, "Pause")
-                    self._follow(self._cancel_in_hand(fault, saga))
-                case Kind.STORE_AFTER | Kind.STOP_AFTER:
-                    self._follow(self._strike_after(fault, saga))
-                case _:
-                    pass
+            await self._prepare(fault, saga)
+
+    async def _prepare(self, fault: Fault, saga: str) -> None:
+        """What is no crash point and no word of the order's own: a switch, or a watcher."""
+        match fault.kind:
+            case Kind.FAIL if fault.at in DO:
+                await self._switch(fault.at, "FailRate", undo=True)
+                self._follow(self._end_failing(fault, saga))
+            case Kind.FAIL:
+                self.here.kill([SERVICE[fault.at]])
+                self._follow(self._come_back(fault, saga))
+            case Kind.LATE if fault.at not in DO:
+                await self._switch(fault.at, "Pause", fault.seconds)
+                self._happened[saga].add(Kind.LATE)
+            case Kind.LATE:
+                self._happened[saga].add(Kind.LATE)
+            case Kind.CANCEL:
+                await self._switch(fault.at, "Pause")
+                self._follow(self._cancel_in_hand(fault, saga))
+            case Kind.STORE_AFTER | Kind.STOP_AFTER:
+                self._follow(self._strike_after(fault, saga))
+            case _:
+                pass
 
     async def start(self, saga: str) -> None:
         body = {

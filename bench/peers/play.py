@@ -18,10 +18,12 @@ from peers.stages import Stage
 from peers.steps import DO, Action, Claim
 from peers.worker import GoneError, VerbError
 
-STILL_SECONDS: Final = 25.0
-"""How long a saga may stay open without anything being done or asked for."""
+STILL_SECONDS: Final = 45.0
+"""How long a saga may stay open without anything being done or asked for: more than the longest
+wait between two attempts of any engine, which is BrewSaga's of half a minute.
+"""
 
-LIMIT_SECONDS: Final = 90.0
+LIMIT_SECONDS: Final = 120.0
 """How long it may stay open at all."""
 
 MEND_SECONDS: Final = 8.0
