@@ -111,8 +111,6 @@ class BrewStage:
     async def lift(self, saga: str) -> None:
         for fault in self._faults[saga]:
             if fault.kind is Kind.FAIL:
-                if await self._attempts(fault, saga):
-                    self._happened[saga].add(Kind.FAIL)
                 await self._insist(SERVICE[fault.at], "DELETE", f"/faults/{fault.at}")
 
     async def mend(self, saga: str) -> None:
@@ -160,6 +158,9 @@ class BrewStage:
         return [action for action in FORWARD if before(action) <= set(done)]
 
     async def happened(self, saga: str) -> set[Kind]:
+        for fault in self._faults[saga]:
+            if fault.kind is Kind.FAIL and fault.at in DO and await self._attempts(fault, saga):
+                self._happened[saga].add(Kind.FAIL)
         return self._happened[saga]
 
     async def claim(self, saga: str) -> Claim:
