@@ -61,6 +61,8 @@ class BrewStage:
     # ------------------------------------------------------------ before the saga begins
 
     async def arm(self, saga: str, faults: Sequence[Fault]) -> None:
+        for task in self._tasks:
+            task.cancel()  # of the case before: what it waited for may never have come
         self._faults[saga], self._restarted = tuple(faults), False
         self._happened[saga] = set()
         self._armed = armaments_of(faults)
@@ -70,25 +72,29 @@ class BrewStage:
         if self._armed:
             self._follow(self._watch_deaths(saga))
         for fault in faults:
-            match fault.kind:
-                case Kind.FAIL if fault.at in DO:
-                    await self._switch(fault.at, "FailRate", undo=True)
-                    self._follow(self._end_failing(fault, saga))
-                case Kind.FAIL:
-                    self.here.kill([SERVICE[fault.at]])
-                    self._follow(self._come_back(fault, saga))
-                case Kind.LATE if fault.at not in DO:
-                    await self._switch(fault.at, "Pause", fault.seconds)
-                    self._happened[saga].add(Kind.LATE)
-                case Kind.LATE:
-                    self._happened[saga].add(Kind.LATE)
-                case Kind.CANCEL:
-                    await self._switch(fault.at, "Pause")
-                    self._follow(self._cancel_in_hand(fault, saga))
-                case Kind.STORE_AFTER | Kind.STOP_AFTER:
-                    self._follow(self._strike_after(fault, saga))
-                case _:
-                    pass
+            await self._prepare(fault, saga)
+
+    async def _prepare(self, fault: Fault, saga: str) -> None:
+        """What is no crash point and no word of the order's own: a switch, or a watcher."""
+        match fault.kind:
+            case Kind.FAIL if fault.at in DO:
+                await self._switch(fault.at, "FailRate", undo=True)
+                self._follow(self._end_failing(fault, saga))
+            case Kind.FAIL:
+                self.here.kill([SERVICE[fault.at]])
+                self._follow(self._come_back(fault, saga))
+            case Kind.LATE if fault.at not in DO:
+                await self._switch(fault.at, "Pause", fault.seconds)
+                self._happened[saga].add(Kind.LATE)
+            case Kind.LATE:
+                self._happened[saga].add(Kind.LATE)
+            case Kind.CANCEL:
+                await self._switch(fault.at, "Pause")
+                self._follow(self._cancel_in_hand(fault, saga))
+            case Kind.STORE_AFTER | Kind.STOP_AFTER:
+                self._follow(self._strike_after(fault, saga))
+            case _:
+                pass
 
     async def start(self, saga: str) -> None:
         body = {
@@ -105,8 +111,6 @@ class BrewStage:
     async def lift(self, saga: str) -> None:
         for fault in self._faults[saga]:
             if fault.kind is Kind.FAIL:
-                if await self._attempts(fault, saga):
-                    self._happened[saga].add(Kind.FAIL)
                 await self._insist(SERVICE[fault.at], "DELETE", f"/faults/{fault.at}")
 
     async def mend(self, saga: str) -> None:
@@ -154,6 +158,9 @@ class BrewStage:
         return [action for action in FORWARD if before(action) <= set(done)]
 
     async def happened(self, saga: str) -> set[Kind]:
+        for fault in self._faults[saga]:
+            if fault.kind is Kind.FAIL and fault.at in DO and await self._attempts(fault, saga):
+                self._happened[saga].add(Kind.FAIL)
         return self._happened[saga]
 
     async def claim(self, saga: str) -> Claim:

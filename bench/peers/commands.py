@@ -6,7 +6,7 @@ from typing import Final
 
 from brewsaga.errors import CommandError
 from brewsaga.machine import tell
-from brewsaga.stack import Stack
+from brewsaga.stack import Stack, is_embedded
 from brewsaga.visit import visit
 from peers import scoreboard
 from peers.cases import BY_NAME as CASE_BY_NAME
@@ -124,7 +124,8 @@ def _case(given: argparse.Namespace) -> int:
 
 def _finish(stack: Stack) -> None:
     with changed() as results:
-        results.machine = machine(stack.describe())
+        if not is_embedded(stack.kafka.bootstrap) or not results.machine:
+            results.machine = machine(stack.describe())
         results.versions.update({peer.name: peer.version for peer in PEERS})
     scoreboard.write(Results.read())
     tell(f"written: {FILE.name} and {scoreboard.PAGE.name}")

@@ -18,10 +18,12 @@ from peers.stages import Stage
 from peers.steps import DO, Action, Claim
 from peers.worker import GoneError, VerbError
 
-STILL_SECONDS: Final = 25.0
-"""How long a saga may stay open without anything being done or asked for."""
+STILL_SECONDS: Final = 45.0
+"""How long a saga may stay open without anything being done or asked for: more than the longest
+wait between two attempts of any engine, which is BrewSaga's of half a minute.
+"""
 
-LIMIT_SECONDS: Final = 90.0
+LIMIT_SECONDS: Final = 120.0
 """How long it may stay open at all."""
 
 MEND_SECONDS: Final = 8.0
@@ -62,6 +64,7 @@ async def play(case: Case, stage: Stage) -> Outcome:
         await _until(lambda: _was_asked(stage, saga, case.faults[0].at))
         await _ask(stage.start(saga))
     if case.then is Then.MEND:
+        await _until(lambda: _came_about(stage, saga, case.faults[-1].kind))
         await asyncio.sleep(case.mend_after_seconds)
         await stage.lift(saga)
         await _until(lambda: _has_ended(case, stage, saga), MEND_SECONDS)
@@ -121,6 +124,10 @@ async def _has_ended(case: Case, stage: Stage, saga: str) -> bool:
     return claim is not Claim.OPEN and (
         ended is case.end or (case.end is End.EITHER and ended is not None)
     )
+
+
+async def _came_about(stage: Stage, saga: str, kind: Kind) -> bool:
+    return kind in await stage.happened(saga)
 
 
 async def _was_asked(stage: Stage, saga: str, action: Action) -> bool:

@@ -90,7 +90,9 @@ def machine(stack: str) -> dict[str, Any]:
         "processor": _processor(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "stack": [line.partition(" (")[0] for line in stack.splitlines()],
+        "stack": [
+            line.partition(":")[2].partition(" at ")[0].strip() for line in stack.splitlines()
+        ],
     }
 
 

@@ -82,8 +82,8 @@ def _machine(results: Results) -> Iterator[str]:
     if told:
         yield (
             f"{told['cores']} cores of {told['processor']}, {told['memory_gib']} GiB, Linux "
-            f"{told['kernel']}, Python {told['python']}; everything on this machine, load from it "
-            "too.\n"
+            f"{told['kernel']}, Python {told['python']}; {'; '.join(told['stack'])}. Everything on "
+            "this machine, the load too.\n"
         )
     for engine, reason in sorted(results.absent.items()):
         yield f"Not here: {TITLES[engine]}: {reason}.\n"
