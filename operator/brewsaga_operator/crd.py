@@ -127,7 +127,8 @@ def once_only(field: str) -> dict[str, str]:
 
 
 def column(name: str, path: str, kind: str = "string", priority: int = 0) -> Schema:
-    return {"name": name, "type": kind, "jsonPath": path, "priority": priority}
+    shown = {"name": name, "type": kind, "jsonPath": path}
+    return {**shown, "priority": priority} if priority else shown
 
 
 AGE: Final = column("Age", ".metadata.creationTimestamp", "date")
