@@ -30,6 +30,9 @@ SOON = "chaos-pod-kill"
 """The one experiment that is not left to the longer run."""
 EXPERIMENTS = [name for name in EXAMPLES if name.startswith("chaos-") and name != ELSEWHERE]
 MODES = ("Choreography", "Orchestration")
+LONGER_SECONDS = 25
+SEEN_LATE = ("Partition", "DatabaseKill")
+"""A pod notices late that it is cut off; without its database nothing is measured for a while."""
 FAULTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"service": "payment", "mode": "All"}, {"type": "FailRate", "percent": 50}),
     ({"service": "payment", "mode": "All"}, {"type": "FailRate", "percent": 50, "undo": True}),
@@ -132,7 +135,9 @@ def test_matrix(space: Namespace, target: dict[str, Any], fault: dict[str, Any],
     """One row of docs/faults.md: a fault around orders, of which some are undone all the while."""
     name = "-".join((named(fault).replace(" %", ""), target["service"], mode)).lower()
     name = name.replace(" ", "-")
-    chaos = {"target": target, "fault": fault, "duration": "6s", "recoveryDeadline": "120s"}
+    seconds = LONGER_SECONDS if fault["type"] in SEEN_LATE else 6
+    chaos = {"target": target, "fault": fault, "duration": f"{seconds}s"}
+    chaos["recoveryDeadline"] = "120s"
     spec = {
         "mode": mode,
         "orders": 40,
