@@ -7,6 +7,7 @@ listens on it.
 
 import random
 import socket
+import threading
 
 import psutil
 
@@ -14,6 +15,10 @@ LOOPBACK = "127.0.0.1"
 LOWEST_PORT = 20_000
 HIGHEST_PORT = 32_000
 DRAWS_PER_PORT = 200
+
+_drawing = threading.Lock()
+_drawn: set[int] = set()
+"""What this process has drawn: its servers start side by side, and none listens yet."""
 
 
 def is_free(port: int) -> bool:
@@ -37,15 +42,19 @@ def accepts(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different free ports, drawn by chance so that two stacks seldom meet."""
+    """So many different free ports, drawn by chance so that two stacks seldom meet, and none that
+    this process was given before.
+    """
     draw = random.SystemRandom()
     found: list[int] = []
-    for _ in range(DRAWS_PER_PORT * count):
-        port = draw.randint(LOWEST_PORT, HIGHEST_PORT)
-        if port not in found and is_free(port):
-            found.append(port)
-        if len(found) == count:
-            return found
+    with _drawing:
+        for _ in range(DRAWS_PER_PORT * count):
+            port = draw.randint(LOWEST_PORT, HIGHEST_PORT)
+            if port not in _drawn and is_free(port):
+                _drawn.add(port)
+                found.append(port)
+            if len(found) == count:
+                return found
     raise OSError(f"no {count} free ports between {LOWEST_PORT} and {HIGHEST_PORT}")
 
 
