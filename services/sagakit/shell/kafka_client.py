@@ -9,7 +9,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,17 +17,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from sagakit.shell.crash_points import Point, reached
 from sagakit.shell.kafka_access import access_config
+from sagakit.shell.patience import patience_seconds
 from sagakit.shell.ports import Record
 from sagakit.shell.settings import KitSettings
 
 BATCH_MESSAGES_MAX: Final = 2_000
 POLL_SECONDS: Final = 0.05
 COMMIT_EVERY_SECONDS: Final = 0.2
-
-BUSY_SHARE: Final = 0.25
-"""A worker that is at work for this share of the time lets its batches fill."""
-PATIENCE_SECONDS_MAX: Final = 0.1
-"""How long that may take, as it is added to each step of a saga."""
 
 PAUSE_AFTER_SECONDS: Final = 3.0
 """How long a batch may be in work before the partitions are paused and polling goes on without
@@ -116,19 +112,6 @@ def is_fatal(error: KafkaError) -> bool:
     return error.fatal() or error.code() == KafkaError._FATAL
 
 
-def patience_seconds(worked_seconds: float, passed_seconds: float) -> float:
-    """How long the next batch may fill, where the last one was worked on for `worked_seconds` of
-    the `passed_seconds` since the one before it.
-
-    Nothing is waited for while there is time to spare. A worker that is busy takes more at once:
-    what a batch costs by itself is then paid less often, and a saga that moves several times
-    meanwhile is loaded and written once.
-    """
-    if worked_seconds < BUSY_SHARE * passed_seconds:
-        return 0.0
-    return min(worked_seconds, PATIENCE_SECONDS_MAX)
-
-
 class Complaints:
     """Says the same thing at most once in ten seconds."""
 
@@ -168,7 +151,8 @@ class ConsumerThread:
         self._done: dict[tuple[str, int], int] = {}
         self._assigned: set[tuple[str, int]] = set()
         self._next = Batch()
-        self._paused = False
+        self._paused: set[tuple[str, int]] = set()
+        """What the client has paused; what is lost meanwhile is still so when it comes back."""
         self._broken = False
         self._has_room = False
         """The loop takes a batch: the semaphore was acquired and nothing handed over yet."""
@@ -250,7 +234,8 @@ class ConsumerThread:
             self._store(consumer)
             consumer.close()
             self._assigned.clear()
-            self._next, self._paused, self._blocked_since = Batch(), False, None
+            self._next, self._blocked_since = Batch(), None
+            self._paused.clear()
 
     def _turn(self, consumer: Consumer) -> None:
         """Poll once.
@@ -314,17 +299,25 @@ class ConsumerThread:
         if now - self._blocked_since < PAUSE_AFTER_SECONDS:
             return
         # Again at each turn: a rebalance brings partitions that are not paused.
-        consumer.pause(consumer.assignment())
-        self._paused = True
+        if fresh := self._assigned - self._paused:
+            consumer.pause(self._partitions(fresh))
+            self._paused |= fresh
         message = consumer.poll(0)
         if message is not None:
             self._take(message)
 
     def _go_on(self, consumer: Consumer) -> None:
         self._blocked_since = None
-        if self._paused:
-            consumer.resume(consumer.assignment())
-            self._paused = False
+        self._resume(consumer, self._assigned & self._paused)
+
+    def _resume(self, consumer: Consumer, paused: set[tuple[str, int]]) -> None:
+        """Only what is paused: of a partition that is not, the client drops what it has fetched."""
+        if paused:
+            consumer.resume(self._partitions(paused))
+            self._paused -= paused
+
+    def _partitions(self, places: Iterable[tuple[str, int]]) -> list[TopicPartition]:
+        return [TopicPartition(self._prefix + topic, partition) for topic, partition in places]
 
     def _await_last(self, consumer: Consumer) -> None:
         """The batch in work may still finish; its offsets are then stored by the last commit."""
@@ -365,10 +358,11 @@ class ConsumerThread:
             for one in offsets:
                 self._done.setdefault((self._bare[one.topic], one.partition), one.offset)
 
-    def _assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._assigned.update((self._bare[one.topic], one.partition) for one in partitions)
+    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        given = {(self._bare[one.topic], one.partition) for one in partitions}
+        self._resume(consumer, given & self._paused)  # before any of it is fetched
+        self._assigned |= given
         self._joined = True
-        self._paused = True  # one that was lost while it was paused comes back paused
         log.info("assigned %d partitions, %d in all", len(partitions), len(self._assigned))
 
     def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sagakit.shell.kafka_client import PATIENCE_SECONDS_MAX, consumer_config, patience_seconds
+from sagakit.shell.kafka_client import consumer_config
+from sagakit.shell.patience import PATIENCE_SECONDS_MAX, patience_seconds
 from sagakit.shell.settings import KitSettings
 
 

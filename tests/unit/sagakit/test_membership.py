@@ -61,14 +61,14 @@ class Client:
         self.paused: set[int] = set()
         self.rebalances: deque[Callable[[], None]] = deque()
 
-    def assignment(self) -> list[TopicPartition]:
-        return [TopicPartition(TOPIC, one) for one in self.assigned]
-
     def pause(self, partitions: list[TopicPartition]) -> None:
         self.paused |= {one.partition for one in partitions}
 
     def resume(self, partitions: list[TopicPartition]) -> None:
-        self.paused -= {one.partition for one in partitions}
+        """Of what is not paused the client drops what it has fetched, and fetches it no more."""
+        resumed = {one.partition for one in partitions}
+        assert resumed <= self.paused, "what is not paused loses what was fetched of it"
+        self.paused -= resumed
 
     def poll(self, _seconds: float) -> Said | None:
         if self.rebalances:
