@@ -253,6 +253,7 @@ class ConsumerThread:
             self._go_on(consumer)  # what waited may have been lost, and then nothing else would
             message = consumer.poll(POLL_SECONDS)
             if message is None:
+                self._patience_seconds = 0.0  # whoever finds nothing to do is not busy
                 self._joined = self._joined or now - self._quiet_since > JOINED_AFTER_SECONDS
                 return
             self._take(message)
