@@ -107,6 +107,7 @@ async def busy(partitions: dict[int, int]) -> tuple[Any, Any, list[Batch]]:
 
 def give(member: Any, client: Client, partitions: set[int]) -> None:
     member._assign(client, [TopicPartition(TOPIC, one) for one in partitions])
+    assert not member._assigned & member._paused, "what is fetched from now on counts as paused"
     client.assigned |= partitions
 
 
@@ -144,3 +145,10 @@ async def test_what_stays_is_read_when_what_waited_was_lost() -> None:
     member._turn(client)
     assert client.assigned == {2, 3} - waited
     assert read_on(member, client, batches) >= 1
+
+
+async def test_patience_is_forgotten_once_there_is_nothing_to_do() -> None:
+    member: Any = ConsumerThread(KitSettings(topic_prefix="saga-"), "g", [], lambda _: None)
+    member._patience_seconds = 0.1
+    member._turn(Client({}))
+    assert member._patience_seconds == 0.0
