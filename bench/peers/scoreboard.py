@@ -105,6 +105,9 @@ def _levels(results: Results) -> str:
 
 
 def _speed(results: Results) -> Iterator[str]:
+    if not any(results.speed.values()):
+        yield "**Not measured yet**: `make peers-speed` does."
+        return
     yield "| | saturated, sagas/s | at | alone p50 ms | p99 ms | CPU-s per 1,000 | we are | store |"
     yield "|---|---|---|---|---|---|---|---|"
     stores = {peer.name: f"{peer.version}: {peer.store}" for peer in PEERS}
