@@ -39,8 +39,12 @@ SERVER_TIMEOUT_SECONDS = 60
 """How long one watch lasts: a connection that died silently is found out by then."""
 CLIENT_TIMEOUT_SECONDS = 70
 CONNECT_TIMEOUT_SECONDS = 5
-CANCELLATION_SECONDS = 150.0
-"""How long a deletion may wait for what is taken back."""
+EXIT_SECONDS = 2.0
+"""How long kopf waits at once for a daemon that it has told to stop."""
+LOOK_WHETHER_IT_ENDED_SECONDS = 1.0
+"""Where a daemon takes longer, so often kopf looks again. No grace is given in its place: kopf would
+sleep through all of it if the daemon ends a moment after its last write was seen.
+"""
 BACKOFF_SECONDS = 2.0
 """After an error of our own making an experiment goes on where its status says."""
 
@@ -84,8 +88,7 @@ def _run(registry: kopf.OperatorRegistry, experiments: Runs) -> None:
         id="run",
         registry=registry,
         when=is_open,
-        cancellation_backoff=CANCELLATION_SECONDS,
-        cancellation_timeout=CONNECT_TIMEOUT_SECONDS,
+        cancellation_polling=LOOK_WHETHER_IT_ENDED_SECONDS,
         backoff=BACKOFF_SECONDS,
     )
     async def run(body: kopf.Body, stopped: kopf.DaemonStopped, **_: Any) -> None:
@@ -98,6 +101,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.peering.standalone = True
     settings.scanning.disabled = True
     settings.posting.enabled = False
+    settings.background.instant_exit_timeout = EXIT_SECONDS
     settings.persistence.finalizer = names.FINALIZER
     storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP, v1=False)
     settings.persistence.progress_storage = storage

@@ -43,6 +43,9 @@ class Proxy:
     spoil: Callable[[str, str], int | None] = lambda _method, _path: None
     spoilt: Counter[int] = field(default_factory=Counter)
     delay_seconds: float = 0.0
+    """Before a request is passed on."""
+    answer_delay_seconds: float = 0.0
+    """After a write is done, before its answer: what watches it sees it first."""
 
     def kubeconfig(self, folder: Path) -> str:
         """A kubeconfig that leads here."""
@@ -123,6 +126,8 @@ def _passing(made: Proxy, http: httpx.AsyncClient) -> Callable[[Request], Any]:
             request.method, target, content=await request.body(), headers=kept
         )
         answer = await http.send(outgoing, stream=True)
+        if request.method != "GET":
+            await asyncio.sleep(made.answer_delay_seconds)
         form = answer.headers.get("content-type", "application/json")
         return StreamingResponse(_body(answer), status_code=answer.status_code, media_type=form)
 

@@ -41,10 +41,12 @@ class Setting:
     service_urls: dict[str, str]
     world: World | None = None
     operators: list[Child] = field(default_factory=list)
+    port: int = 0
+    """Where the youngest operator answers."""
 
     async def start(self, **more: str) -> Child:
         """An operator, ready; `more` are settings of its environment."""
-        (port,) = free_ports(1)
+        (self.port,) = free_ports(1)
         urls = {service: [url] for service, url in self.service_urls.items()}
         given = {
             **{name: os.environ[name] for name in ("PATH", "KUBECONFIG", "HOME")},
@@ -57,7 +59,7 @@ class Setting:
             "API_TOKEN_FILE": str(self.folder / "token"),
             "CHAOS_ENABLED": "true",
             "LOG_FORMAT": "text",
-            "METRICS_PORT": str(port),
+            "METRICS_PORT": str(self.port),
             **more,
         }
         command = [sys.executable, "-m", "brewsaga_operator"]
@@ -65,8 +67,12 @@ class Setting:
         child = Child.start("operator", command, given, log)
         self.operators.append(child)
         if not more.get("CRASH_AT"):
-            await until("the operator lives", lambda: _answers(port), READY_SECONDS)
+            await until("the operator lives", self.lives, READY_SECONDS)
         return child
+
+    async def lives(self) -> bool:
+        """What the kubelet asks before it starts a container again."""
+        return await _answers(self.port)
 
     def kill(self) -> None:
         """Kill -9 whatever operator runs."""
