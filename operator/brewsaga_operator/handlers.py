@@ -42,7 +42,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 EXIT_SECONDS = 2.0
 """How long kopf waits at once for a daemon that it has told to stop."""
 LOOK_WHETHER_IT_ENDED_SECONDS = 1.0
-"""Where a daemon takes longer, so often kopf looks again. No grace is given in its place: kopf would
+"""Where a daemon takes longer, so often kopf looks again. No grace is given instead: kopf would
 sleep through all of it if the daemon ends a moment after its last write was seen.
 """
 BACKOFF_SECONDS = 2.0
